@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_API_PAGE_H
+#define WEIR_API_PAGE_H
+
+/*
+ * One page of a table: what Query and Scan share. Always read on a thread that may block.
+ */
+
+#include "api/capacity.h"
+#include "api/expressions.h"
+
+struct page {
+    struct engine_page_request request; /* its table is a reference of ours */
+    struct expr_key_condition key;
+    struct expr_condition *filter;
+    struct expr_projection *projection;
+    struct weir_value *start_key;
+    bool consistent;
+};
+
+/* Secondary indexes are not built yet: refused by name. */
+enum weir_status page_refuse_index(struct api_call *call);
+/* Select against projection and index, as far as no table is needed for it. */
+enum weir_status page_check_select(struct api_call *call);
+/* ExclusiveStartKey as an item, not yet held against the table; NULL when absent. */
+enum weir_status page_read_start_key(struct api_call *call, struct weir_value **ret_key);
+/* Holds the start key against the table's keys. `prefix` is what AWS puts before some texts. */
+enum weir_status page_check_start_key(struct api_call *call, const struct page *page,
+                                      const char *prefix);
+/* Parameters without checks of their own: Limit, ConsistentRead, Select. */
+void page_read_plain(struct api_call *call, struct page *page);
+
+/* Ends the start step: fills the engine's request from the page, and goes to a blocking thread. */
+enum api_progress page_go(struct api_call *call, struct page *page);
+/* Reads and answers; the resume step of both operations. */
+enum api_progress page_resume(struct api_call *call);
+
+#endif
