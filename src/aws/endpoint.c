@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A URL taken apart once, into what each request needs of it. */
+#include "aws/http.h"
+
+#include "base/error.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+/* A copy of one part; NULL when the URL has none. */
+static char *part(CURLU *url, CURLUPart which)
+{
+    char *text = NULL;
+    if (curl_url_get(url, which, &text, 0) != CURLUE_OK) {
+        return NULL;
+    }
+    char *copy = strdup(text);
+    curl_free(text);
+    return copy;
+}
+
+static bool has_part(CURLU *url, CURLUPart which)
+{
+    char *text = part(url, which);
+    bool has = text != NULL;
+    free(text);
+    return has;
+}
+
+static bool is_loopback(const char *host)
+{
+    unsigned rest[3];
+    int end = 0;
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (sscanf(host, "127.%3u.%3u.%3u%n", &rest[0], &rest[1], &rest[2], &end) == 3 &&
+            host[end] == '\0');
+}
+
+static char *host_header(const char *host, const char *port, bool tls)
+{
+    if (port == NULL || strcmp(port, tls ? "443" : "80") == 0) {
+        return strdup(host);
+    }
+    char *text = NULL;
+    return asprintf(&text, "%s:%s", host, port) < 0 ? NULL : text;
+}
+
+static enum weir_status take_apart(struct aws_endpoint *endpoint, CURLU *url, const char *text,
+                                   struct weir_error *err)
+{
+    char *scheme = part(url, CURLUPART_SCHEME);
+    char *host = part(url, CURLUPART_HOST);
+    char *port = part(url, CURLUPART_PORT);
+    bool known = scheme != NULL && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    enum weir_status status = WEIR_OK;
+    if (!known || host == NULL || has_part(url, CURLUPART_QUERY) ||
+        has_part(url, CURLUPART_FRAGMENT) || has_part(url, CURLUPART_USER)) {
+        status = error_set(
+            err, WEIR_CONFIG,
+            "the endpoint \"%.200s\" is not of the form http[s]://host[:port][/path]", text);
+        goto out;
+    }
+    endpoint->tls = strcmp(scheme, "https") == 0;
+    endpoint->loopback = is_loopback(host);
+    endpoint->url = part(url, CURLUPART_URL);
+    endpoint->path = part(url, CURLUPART_PATH);
+    endpoint->host = host_header(host, port, endpoint->tls);
+    if (endpoint->url == NULL || endpoint->path == NULL || endpoint->host == NULL) {
+        aws_endpoint_fini(endpoint);
+        status = error_set(err, WEIR_NO_MEMORY, "out of memory for an endpoint");
+    }
+out:
+    free(scheme);
+    free(host);
+    free(port);
+    return status;
+}
+
+enum weir_status aws_endpoint_init(struct aws_endpoint *endpoint, const char *url,
+                                   struct weir_error *err)
+{
+    *endpoint = (struct aws_endpoint){0};
+    CURLU *parts = curl_url();
+    if (parts == NULL) {
+        return error_set(err, WEIR_NO_MEMORY, "out of memory for an endpoint");
+    }
+    enum weir_status status;
+    CURLUcode code = curl_url_set(parts, CURLUPART_URL, url, CURLU_DISALLOW_USER);
+    if (code != CURLUE_OK) {
+        status = error_set(err, WEIR_CONFIG, "the endpoint \"%.200s\" is not a URL: %s", url,
+                           curl_url_strerror(code));
+    } else {
+        status = take_apart(endpoint, parts, url, err);
+    }
+    curl_url_cleanup(parts);
+    return status;
+}
+
+void aws_endpoint_fini(struct aws_endpoint *endpoint)
+{
+    free(endpoint->url);
+    free(endpoint->host);
+    free(endpoint->path);
+    *endpoint = (struct aws_endpoint){0};
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening and closing a client: which transport an endpoint means, and who is the last to leave. */
+#include "client/client_internal.h"
+#include "client/retry.h"
+
+#include "base/error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* ---- schemes -----------------------------------------------------------------------------------
+ */
+
+#define SCHEMES_MAX 8
+
+struct scheme {
+    const char *name;
+    client_transport_open open;
+};
+
+static pthread_mutex_t schemes_mu = PTHREAD_MUTEX_INITIALIZER;
+static struct scheme schemes[SCHEMES_MAX]; /* under schemes_mu */
+
+enum weir_status client_transport_register(const char *scheme, client_transport_open open,
+                                           struct weir_error *err)
+{
+    enum weir_status status = WEIR_OK;
+    size_t i = 0;
+    pthread_mutex_lock(&schemes_mu);
+    while (i < SCHEMES_MAX && schemes[i].name != NULL && strcmp(schemes[i].name, scheme) != 0) {
+        i++;
+    }
+    if (i == SCHEMES_MAX) {
+        status = error_set(err, WEIR_TOO_LARGE, "more than %d transports", SCHEMES_MAX);
+    } else {
+        schemes[i] = (struct scheme){scheme, open};
+    }
+    pthread_mutex_unlock(&schemes_mu);
+    return status;
+}
+
+static bool endpoint_has_scheme(const char *endpoint, const char *scheme)
+{
+    size_t len = strlen(scheme);
+    return strncmp(endpoint, scheme, len) == 0 && endpoint[len] == ':';
+}
+
+static bool is_http(const char *endpoint)
+{
+    return endpoint_has_scheme(endpoint, "http") || endpoint_has_scheme(endpoint, "https");
+}
+
+static client_transport_open scheme_find(const char *endpoint)
+{
+    client_transport_open found = NULL;
+    pthread_mutex_lock(&schemes_mu);
+    for (size_t i = 0; i < SCHEMES_MAX && schemes[i].name != NULL && found == NULL; i++) {
+        found = endpoint_has_scheme(endpoint, schemes[i].name) ? schemes[i].open : NULL;
+    }
+    pthread_mutex_unlock(&schemes_mu);
+    return found;
+}
+
+static enum weir_status unknown_scheme(const char *endpoint, struct weir_error *err)
+{
+    if (endpoint_has_scheme(endpoint, "file") || endpoint_has_scheme(endpoint, "memory")) {
+        return error_set(err, WEIR_CONFIG,
+                         "the endpoint \"%.200s\" needs weir's engine: call weir_engine_register() "
+                         "(libweir-engine) first",
+                         endpoint);
+    }
+    return error_set(
+        err, WEIR_CONFIG,
+        "the endpoint \"%.200s\" is none of http://, https://, file: and memory:", endpoint);
+}
+
+static enum weir_status transport_open(const struct weir_client_options *options,
+                                       const struct aws_config *config, struct weir_env *env,
+                                       struct client_transport **ret_transport,
+                                       struct weir_error *err)
+{
+    if (is_http(config->endpoint)) {
+        return transport_http_open(config, options, env, ret_transport, err);
+    }
+    client_transport_open open = scheme_find(config->endpoint);
+    if (open == NULL) {
+        return unknown_scheme(config->endpoint, err);
+    }
+    return open(strchr(config->endpoint, ':') + 1, options, env, ret_transport, err);
+}
+
+/* ---- references --------------------------------------------------------------------------------
+ */
+
+void client_ref(struct weir_client *client)
+{
+    pthread_mutex_lock(&client->mu);
+    client->refs++;
+    pthread_mutex_unlock(&client->mu);
+}
+
+void client_unref(struct weir_client *client)
+{
+    pthread_mutex_lock(&client->mu);
+    bool last = --client->refs == 0;
+    pthread_mutex_unlock(&client->mu);
+    if (last) {
+        (void)pthread_cond_destroy(&client->changed);
+        (void)pthread_mutex_destroy(&client->mu);
+        free(client->endpoint_name);
+        free(client);
+    }
+}
+
+/* ---- open and close ----------------------------------------------------------------------------
+ */
+
+static struct weir_client *client_new(struct weir_env *env, const char *endpoint_name)
+{
+    struct weir_client *client = calloc(1, sizeof(*client));
+    if (client == NULL) {
+        return NULL;
+    }
+    client->endpoint_name = strdup(endpoint_name);
+    if (client->endpoint_name == NULL) {
+        free(client);
+        return NULL;
+    }
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&client->mu, NULL);
+    (void)pthread_cond_init(&client->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    client->env = env;
+    client->refs = 1;
+    return client;
+}
+
+/* A caller's options of any version: what it does not know is left at its default. */
+static enum weir_status read_options(const struct weir_client_options *given,
+                                     struct weir_client_options *ret_options,
+                                     struct weir_error *err)
+{
+    *ret_options = (struct weir_client_options)WEIR_CLIENT_OPTIONS_INIT;
+    if (given == NULL) {
+        return WEIR_OK;
+    }
+    if (given->struct_size == 0) {
+        return error_set(err, WEIR_INVALID_ARGUMENT,
+                         "the options' struct_size is 0: use WEIR_CLIENT_OPTIONS_INIT");
+    }
+    size_t size = given->struct_size;
+    memcpy(ret_options, given, size < sizeof(*ret_options) ? size : sizeof(*ret_options));
+    return WEIR_OK;
+}
+
+/* An engine in this process needs neither a region nor credentials, so nothing of AWS is read. */
+static enum weir_status load_config(const struct weir_client_options *options,
+                                    const struct aws_environment *environment,
+                                    struct aws_config *ret_config, struct weir_error *err)
+{
+    if (options->endpoint_url == NULL || is_http(options->endpoint_url)) {
+        return aws_config_load(environment, options->endpoint_url, options->region, ret_config,
+                               err);
+    }
+    *ret_config = (struct aws_config){.endpoint = strdup(options->endpoint_url)};
+    if (ret_config->endpoint == NULL) {
+        return error_set(err, WEIR_NO_MEMORY, "out of memory for a client");
+    }
+    enum weir_status status = aws_config_attempts(environment, &ret_config->max_attempts, err);
+    if (status != WEIR_OK) {
+        aws_config_fini(ret_config);
+    }
+    return status;
+}
+
+enum weir_status client_open_with(const struct weir_client_options *options,
+                                  const struct aws_environment *environment, struct weir_env *env,
+                                  struct weir_client **ret_client, struct weir_error *err)
+{
+    struct weir_client_options known;
+    struct aws_config config;
+    enum weir_status status = read_options(options, &known, err);
+    if (status == WEIR_OK) {
+        status = load_config(&known, environment, &config, err);
+    }
+    if (status != WEIR_OK) {
+        return status;
+    }
+    struct weir_client *client = client_new(env, config.endpoint);
+    if (client == NULL) {
+        status = error_set(err, WEIR_NO_MEMORY, "out of memory for a client");
+    } else {
+        status = transport_open(&known, &config, env, &client->transport, err);
+    }
+    if (status == WEIR_OK) {
+        client->max_attempts = known.max_attempts != 0    ? known.max_attempts
+                               : config.max_attempts != 0 ? config.max_attempts
+                                                          : RETRY_ATTEMPTS;
+        *ret_client = client;
+    } else if (client != NULL) {
+        client_unref(client);
+    }
+    aws_config_fini(&config);
+    return status;
+}
+
+enum weir_status weir_client_open(const struct weir_client_options *options,
+                                  struct weir_client **ret_client, struct weir_error *err)
+{
+    return client_open_with(options, aws_environment_system(), env_system(), ret_client, err);
+}
+
+void weir_client_close(struct weir_client *client)
+{
+    if (client == NULL) {
+        return;
+    }
+    calls_close(client);
+    client->transport->ops->close(client->transport);
+    client_unref(client);
+}
+
+struct weir_env *client_env(struct weir_client *client)
+{
+    return client->env;
+}
+
+const char *client_endpoint_name(const struct weir_client *client)
+{
+    return client->endpoint_name;
+}

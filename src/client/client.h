@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_CLIENT_CLIENT_H
+#define WEIR_CLIENT_CLIENT_H
+
+/*
+ * The client inside: requests and responses as documents, synchronous or completing on a loop, over
+ * a transport.
+ *
+ *     weir_call, stores ──► client_call ───┐                       ┌─ http: libcurl multi, SigV4,
+ *                                          ├─► retry ─► transport ─┤        a thread of its own
+ *     feed, relay ──► client_start(loop) ──┘                       └─ embed: straight into api/
+ *
+ * Retries (attempts, jittered exponential backoff, what may be retried) live here, once, for every
+ * transport.
+ */
+
+#include "base/loop.h"
+#include "base/mailbox.h"
+#include "value/value.h"
+#include "weir/client.h"
+
+/*
+ * One call. The caller's storage, zeroed first; the caller does not touch it between client_start
+ * and done(), except through client_cancel.
+ */
+struct client_request {
+    /* In. */
+    const char *operation;             /* "PutItem"; static */
+    const struct weir_value *document; /* in the arena, or outliving the call */
+    struct arena *arena;               /* for the response; the client's until done() */
+    uint32_t wait_ms;                  /* GetRecords: X-Weir-Wait-Ms; the time-out grows by it */
+    uint32_t max_attempts;             /* 0: the client's */
+    struct loop *loop;                 /* where done() is called */
+    void (*done)(struct client_request *request);
+    void *arg;
+
+    /* Out. */
+    enum weir_status status;
+    struct weir_value *response; /* OK: a document */
+    struct weir_error error;     /* otherwise */
+    const struct weir_value
+        *error_members; /* the error's body (CancellationReasons, Item), or NULL */
+
+    /* The client's. */
+    struct mail mail;
+    struct loop_task task;
+    struct weir_client *client;
+    void (*complete)(struct client_request *request); /* the transport calls it, any thread */
+    void *transport_state;
+    uint32_t attempts;
+    bool cancelled;
+    bool unknown;               /* an attempt of it may have been applied */
+    uint8_t state;              /* under the client's lock, as the links are */
+    struct loop_timer *backoff; /* the request's loop's */
+    struct client_request *prev, *next;
+};
+
+/* Starts; done() follows on request->loop, never inside this call. @thread any */
+void client_start(struct weir_client *client, struct client_request *request);
+/* Asks for an early end (WEIR_CANCELLED); done() still follows once. @thread the request's loop's
+ */
+void client_cancel(struct client_request *request);
+
+/* A synchronous call. *ret_error_members may be NULL. @thread any but a loop's */
+enum weir_status client_call(struct weir_client *client, const char *operation,
+                             const struct weir_value *document, struct arena *arena,
+                             struct weir_value **ret_response,
+                             const struct weir_value **ret_error_members, struct weir_error *err);
+
+struct weir_env *client_env(struct weir_client *client);
+/* For messages: "http://127.0.0.1:8000", "memory:", without credentials. */
+const char *client_endpoint_name(const struct weir_client *client);
+
+/* ---- transports ------------------------------------------------------------------------------ */
+
+/*
+ * One attempt of a request: start() takes it, and request->complete(request) is called exactly
+ * once, from any thread (also inside start), with status, response and error filled. error.outcome
+ * is WEIR_OUTCOME_UNKNOWN when the attempt may have reached the service and no definite answer
+ * came; that reads are never applied is known above. A call that ended early because of cancel has
+ * WEIR_CANCELLED. cancel of a request whose attempt is over is ignored; it is called with the
+ * client's lock held and never calls complete itself. close is called once nobody is inside start
+ * or call: it ends what is under way with WEIR_CLOSED, and nothing is completed after it.
+ */
+struct client_transport;
+struct client_transport_ops {
+    void (*start)(struct client_transport *transport, struct client_request *request);
+    /* Runs the attempt to its end in the calling thread, without complete(); NULL: start() and a
+     * wait do. */
+    void (*call)(struct client_transport *transport, struct client_request *request);
+    void (*cancel)(struct client_transport *transport, struct client_request *request);
+    void (*close)(struct client_transport *transport);
+};
+struct client_transport {
+    const struct client_transport_ops *ops;
+};
+
+/* Opens the part of the endpoint behind "<scheme>:". */
+typedef enum weir_status (*client_transport_open)(const char *endpoint,
+                                                  const struct weir_client_options *options,
+                                                  struct weir_env *env,
+                                                  struct client_transport **ret_transport,
+                                                  struct weir_error *err);
+/* Adds a scheme ("memory"); the name is kept by reference. Registering again replaces. @thread any
+ */
+enum weir_status client_transport_register(const char *scheme, client_transport_open open,
+                                           struct weir_error *err);
+
+/* ---- transactions, for the stores ------------------------------------------------------------ */
+
+/* Takes an element over as a document built in txn_arena(txn). `on_condition` is the status that a
+ * failed condition of this element becomes: WEIR_ALREADY_EXISTS for an outbox row. */
+enum weir_status txn_add_document(struct weir_txn *txn, struct weir_value *element,
+                                  enum weir_status on_condition, struct weir_error *err);
+struct arena *txn_arena(struct weir_txn *txn);
+/* The i-th element, to be read or amended before commit. */
+struct weir_value *txn_element(struct weir_txn *txn, uint32_t index);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one place that decides on retries: see retry.h. */
+#include "client/retry.h"
+
+#include "client/operation.h"
+
+void retry_settle(struct client_request *request)
+{
+    const struct operation *operation = operation_find(bytes_str(request->operation));
+    if (!operation->writes) {
+        request->error.outcome = WEIR_NOT_APPLIED;
+        return;
+    }
+    if (request->error.outcome == WEIR_OUTCOME_UNKNOWN) {
+        request->unknown = true;
+        return;
+    }
+    bool settles = request->status == WEIR_TXN_CANCELED &&
+                   value_get(request->document, "ClientRequestToken") != NULL;
+    request->unknown = request->unknown && !settles;
+    request->error.outcome = request->unknown ? WEIR_OUTCOME_UNKNOWN : WEIR_NOT_APPLIED;
+}
+
+/* The table's "may succeed later", without what a wait of seconds does not change. */
+static bool status_passes(enum weir_status status)
+{
+    return weir_status_retryable(status) == 1 && status != WEIR_NO_MEMORY &&
+           status != WEIR_CANCELLED && status != WEIR_LOCK_HELD && status != WEIR_NO_SPACE;
+}
+
+bool retry_wanted(const struct client_request *request, uint32_t attempts_max)
+{
+    if (request->status == WEIR_OK || request->cancelled || request->attempts >= attempts_max ||
+        !status_passes(request->status)) {
+        return false;
+    }
+    return request->error.outcome != WEIR_OUTCOME_UNKNOWN ||
+           operation_may_repeat(operation_find(bytes_str(request->operation)), request->document);
+}
+
+uint64_t retry_delay_ms(struct weir_env *env, uint32_t attempts)
+{
+    uint64_t bound = RETRY_BASE_MS;
+    for (uint32_t i = 1; i < attempts && bound < RETRY_CAP_MS; i++) {
+        bound *= 2;
+    }
+    bound = bound > RETRY_CAP_MS ? RETRY_CAP_MS : bound;
+    return env_random_below(env, bound + 1);
+}
