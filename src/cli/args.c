@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The command line: first the command's words, then options and further words in any order.
+ * "--name value", "--name=value", "-n value"; "--" ends the options.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/cli.h"
+
+#define EXIT_USAGE 64
+
+static bool group_exists(const char *word)
+{
+    for (size_t i = 0; i < cli_command_count; i++) {
+        if (cli_commands[i].group != NULL && strcmp(cli_commands[i].group, word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct cli_command *find_command(const char *group, const char *name)
+{
+    for (size_t i = 0; i < cli_command_count; i++) {
+        const struct cli_command *command = &cli_commands[i];
+        bool same_group = group == NULL
+                              ? command->group == NULL
+                              : command->group != NULL && strcmp(command->group, group) == 0;
+        if (same_group && strcmp(command->name, name) == 0) {
+            return command;
+        }
+    }
+    return NULL;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+/* Finds the command and how many words it took; NULL after saying what is wrong, or after help. */
+static const struct cli_command *take_command(int argc, char **argv, int *ret_taken, int *ret_code)
+{
+    *ret_code = EXIT_USAGE;
+    if (argc < 2) {
+        cli_help(stderr);
+        return NULL;
+    }
+    if (is_help(argv[1])) {
+        *ret_code = 0;
+        cli_help(stdout);
+        return NULL;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        *ret_taken = 2;
+        return find_command(NULL, "version");
+    }
+    const struct cli_command *command = find_command(NULL, argv[1]);
+    *ret_taken = 2;
+    if (command == NULL && group_exists(argv[1])) {
+        if (argc < 3 || is_help(argv[2])) {
+            *ret_code = argc < 3 ? EXIT_USAGE : 0;
+            cli_help_group(argc < 3 ? stderr : stdout, argv[1]);
+            return NULL;
+        }
+        command = find_command(argv[1], argv[2]);
+        *ret_taken = 3;
+    }
+    if (command == NULL) {
+        fprintf(stderr, "weir: there is no command \"%s%s%s\"; see weir help\n", argv[1],
+                *ret_taken == 3 ? " " : "", *ret_taken == 3 ? argv[2] : "");
+    }
+    return command;
+}
+
+static const struct cli_option *find_in(const struct cli_option *options, const char *name,
+                                        size_t len)
+{
+    for (; options != NULL && options->name != NULL; options++) {
+        bool by_letter = len == 1 && options->letter == name[0];
+        if (by_letter || (strlen(options->name) == len && strncmp(options->name, name, len) == 0)) {
+            return options;
+        }
+    }
+    return NULL;
+}
+
+static const struct cli_option *find_option(const struct cli_command *command, const char *name,
+                                            size_t len)
+{
+    const struct cli_option *option = find_in(command->options, name, len);
+    return option != NULL ? option : find_in(cli_common_options, name, len);
+}
+
+static int usage(const struct cli_command *command, const char *what, const char *about)
+{
+    fprintf(stderr, "weir: %s \"%s\"; see weir %s%s%s --help\n", what, about,
+            command->group == NULL ? "" : command->group, command->group == NULL ? "" : " ",
+            command->name);
+    return EXIT_USAGE;
+}
+
+/* One option at argv[*at]; moves *at past it and its value. */
+static int take_option(int argc, char **argv, int *at, struct cli_args *args)
+{
+    const char *text = argv[*at];
+    const char *name = text + (text[1] == '-' ? 2 : 1);
+    const char *equals = strchr(name, '=');
+    size_t len = equals == NULL ? strlen(name) : (size_t)(equals - name);
+    bool short_form = text[1] != '-';
+    const struct cli_option *option =
+        short_form && len != 1 ? NULL : find_option(args->command, name, len);
+    if (option == NULL || (!short_form && len == 1 && strlen(option->name) != 1)) {
+        return usage(args->command, "there is no option", text);
+    }
+    (*at)++;
+    const char *value = "";
+    if (option->arg == NULL && equals != NULL) {
+        return usage(args->command, "no value belongs to", text);
+    }
+    if (option->arg != NULL && equals != NULL) {
+        value = equals + 1;
+    } else if (option->arg != NULL) {
+        if (*at >= argc) {
+            return usage(args->command, "a value is missing for", text);
+        }
+        value = argv[(*at)++];
+    }
+    if (args->given_count == CLI_GIVEN_MAX) {
+        return usage(args->command, "too many options before", text);
+    }
+    args->given[args->given_count++] = (struct cli_given){option, value};
+    return 0;
+}
+
+static int take_word(const char *word, struct cli_args *args)
+{
+    if (args->command->words == NULL || args->word_count == CLI_WORDS_MAX) {
+        return usage(args->command, "there is no place for", word);
+    }
+    args->words[args->word_count++] = word;
+    return 0;
+}
+
+int cli_parse(int argc, char **argv, struct cli_args *ret_args)
+{
+    int at = 0, code = 0;
+    *ret_args = (struct cli_args){0};
+    ret_args->command = take_command(argc, argv, &at, &code);
+    if (ret_args->command == NULL) {
+        return code;
+    }
+    bool options_over = false;
+    while (at < argc) {
+        const char *text = argv[at];
+        if (!options_over && strcmp(text, "--") == 0) {
+            options_over = true;
+            at++;
+        } else if (!options_over && text[0] == '-' && text[1] != '\0') {
+            code = take_option(argc, argv, &at, ret_args);
+        } else {
+            code = take_word(text, ret_args);
+            at++;
+        }
+        if (code != 0) {
+            ret_args->command = NULL;
+            return code;
+        }
+    }
+    return 0;
+}
+
+const char *cli_get(const struct cli_args *args, const char *name)
+{
+    for (unsigned i = args->given_count; i-- > 0;) {
+        if (strcmp(args->given[i].option->name, name) == 0) {
+            return args->given[i].value;
+        }
+    }
+    return NULL;
+}
+
+enum weir_status cli_get_number(const struct cli_args *args, const char *name, int64_t min,
+                                int64_t max, int64_t fallback, int64_t *ret_number,
+                                struct weir_error *err)
+{
+    const char *text = cli_get(args, name);
+    if (text == NULL) {
+        *ret_number = fallback;
+        return WEIR_OK;
+    }
+    char *end = NULL;
+    long long number = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || number < min || number > max) {
+        return error_set(err, WEIR_INVALID_ARGUMENT, "--%s is \"%s\": a number from %lld to %lld",
+                         name, text, (long long)min, (long long)max);
+    }
+    *ret_number = number;
+    return WEIR_OK;
+}

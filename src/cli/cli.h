@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_CLI_CLI_H
+#define WEIR_CLI_CLI_H
+
+/*
+ * The program: one file per command, one table of commands (commands.c) from which dispatch, help
+ * and everything else about them comes.
+ *
+ * Data goes to stdout, everything else to stderr. Exit codes: cli_exit_code.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "value/value.h"
+#include "weir/client.h"
+
+/* One option: "--name ARG", or a flag when arg is NULL. */
+struct cli_option {
+    const char *name; /* without the dashes */
+    char letter;      /* 0: no short form */
+    const char *arg;  /* how help calls its argument; NULL: a flag */
+    const char *help;
+};
+
+/* What was given for an option; repeated ones are kept in order. */
+struct cli_given {
+    const struct cli_option *option;
+    const char *value; /* flags: "" */
+};
+
+#define CLI_GIVEN_MAX 64
+#define CLI_WORDS_MAX 16
+
+struct cli_args {
+    const struct cli_command *command;
+    struct cli_given given[CLI_GIVEN_MAX];
+    unsigned given_count;
+    const char *words[CLI_WORDS_MAX]; /* what is no option, after the command's own words */
+    unsigned word_count;
+};
+
+struct cli_command {
+    const char *group; /* "relay"; NULL for a command of one word */
+    const char *name;  /* "run" */
+    const char *words; /* how help calls what follows, "KEY MESSAGE-ID"; NULL: nothing may */
+    const char *summary;
+    const char *details;              /* further paragraphs for its help; NULL: none */
+    const struct cli_option *options; /* ends with a zeroed one; NULL: only the common ones */
+    int (*run)(const struct cli_args *args);
+};
+
+/* commands.c */
+extern const struct cli_command cli_commands[];
+extern const size_t cli_command_count;
+extern const struct cli_option cli_common_options[];
+
+/* args.c */
+/* Parses; 0, or an exit code after saying on stderr what is wrong and what would be right. */
+int cli_parse(int argc, char **argv, struct cli_args *ret_args);
+/* The last value given, NULL if none. */
+const char *cli_get(const struct cli_args *args, const char *name);
+static inline bool cli_has(const struct cli_args *args, const char *name)
+{
+    return cli_get(args, name) != NULL;
+}
+/* A number from min to max; `fallback` when not given. WEIR_INVALID_ARGUMENT says what is wrong. */
+enum weir_status cli_get_number(const struct cli_args *args, const char *name, int64_t min,
+                                int64_t max, int64_t fallback, int64_t *ret_number,
+                                struct weir_error *err);
+
+/* help.c */
+void cli_help(FILE *to);
+void cli_help_group(FILE *to, const char *group);
+void cli_help_command(FILE *to, const struct cli_command *command);
+
+/* output.c */
+/* Whether `--output json` was asked for. */
+bool cli_json(const struct cli_args *args);
+/* Says an error on stderr, as text or JSON, and gives its exit code. */
+int cli_fail(const struct cli_args *args, enum weir_status status, const struct weir_error *err);
+int cli_exit_code(enum weir_status status);
+/* Writes the document to stdout as one line. False (and a message) when stdout took it not. */
+bool cli_print_json(const struct weir_value *document);
+bool cli_print_text(const char *text, size_t len);
+/* Progress belongs on a terminal only, and not when --quiet or --no-progress was given. */
+bool cli_progress(const struct cli_args *args);
+
+/* connect.c */
+/* Opens a client on --endpoint-url, --region, the configuration's endpoint or the environment's. */
+enum weir_status cli_open_client(const struct cli_args *args, const char *config_endpoint,
+                                 struct weir_client **ret_client, struct weir_error *err);
+
+/* signals.c */
+/* Runs stop(arg) at the first SIGINT or SIGTERM, in a thread of its own; a second one ends the
+ * process at once with 130 or 143. Call before any other thread starts. */
+enum weir_status cli_on_stop(void (*stop)(void *arg), void *arg, struct weir_error *err);
+
+/* The commands. */
+int cmd_dev(const struct cli_args *args);
+int cmd_outbox_ls(const struct cli_args *args);
+int cmd_outbox_put(const struct cli_args *args);
+int cmd_outbox_stats(const struct cli_args *args);
+int cmd_relay_run(const struct cli_args *args);
+int cmd_serve(const struct cli_args *args);
+int cmd_stream_desc(const struct cli_args *args);
+int cmd_stream_ls(const struct cli_args *args);
+int cmd_stream_tail(const struct cli_args *args);
+int cmd_version(const struct cli_args *args);
+int cmd_help(const struct cli_args *args);
+
+#endif

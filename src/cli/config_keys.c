@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The table of weir.yaml's keys: parser, checks, help and docs/CONFIGURATION.md come from it. */
+
+#include <stddef.h>
+
+#include "cli/config.h"
+
+#define DAY_MS (24LL * 3600 * 1000)
+
+static const struct config_key keys[] = {
+    {"endpoint", CONFIG_TEXT, 0, 0, NULL, "the AWS environment's",
+     "where tables are: an URL, file:DIR, memory:"},
+    {"region", CONFIG_TEXT, 0, 0, NULL, "the AWS environment's", "AWS region"},
+    {"server", CONFIG_MAP, 0, 0, NULL, "", "weir dev and weir serve"},
+    {"server.address", CONFIG_TEXT, 0, 0, NULL, "127.0.0.1", "address to listen on"},
+    {"server.port", CONFIG_NUMBER, 0, 65535, NULL, "8000", "port to listen on; 0: any free one"},
+    {"server.data", CONFIG_TEXT, 0, 0, NULL, ".weir", "folder of the engine's data"},
+    {"server.durability", CONFIG_CHOICE, 0, 0, "sync|relaxed", "sync",
+     "sync: an acknowledged write survives power loss; relaxed: the process's death"},
+    {"outboxes", CONFIG_MAP, 0, 0, NULL, "", "outbox tables"},
+    {"outboxes[].table", CONFIG_TEXT, 0, 0, NULL, "outbox", "the table's name"},
+    {"outboxes[].partition_name", CONFIG_TEXT, 0, 0, NULL, "pk", "its HASH attribute"},
+    {"outboxes[].sort_name", CONFIG_TEXT, 0, 0, NULL, "sk", "its RANGE attribute"},
+    {"outboxes[].ttl_name", CONFIG_TEXT, 0, 0, NULL, "ttl", "its TTL attribute"},
+    {"outboxes[].retention", CONFIG_DURATION_MS, 0, 3650 * DAY_MS, NULL, "7d",
+     "how long published rows are kept; 0: for ever"},
+    {"outboxes[].create", CONFIG_CHOICE, 0, 0, "yes|no", "yes", "create the table when missing"},
+    {"relays", CONFIG_MAP, 0, 0, NULL, "", "relays: each from an outbox to a sink"},
+    {"relays[].name", CONFIG_TEXT, 0, 0, NULL, "relay", "names the relay's positions"},
+    {"relays[].from", CONFIG_MAP, 0, 0, NULL, "", "the source"},
+    {"relays[].from.outbox", CONFIG_TEXT, 0, 0, NULL, "outbox", "the outbox's table"},
+    {"relays[].from.start", CONFIG_CHOICE, 0, 0, "horizon|now", "horizon",
+     "where to begin without a stored position"},
+    {"relays[].to", CONFIG_MAP, 0, 0, NULL, "", "the sink: one of the following"},
+    {"relays[].to.stdout", CONFIG_MAP, 0, 0, NULL, "", "JSON lines on standard output"},
+    {"relays[].to.file", CONFIG_MAP, 0, 0, NULL, "", "JSON lines appended to a file"},
+    {"relays[].to.file.path", CONFIG_TEXT, 0, 0, NULL, "", "the file"},
+    {"relays[].to.file.sync", CONFIG_CHOICE, 0, 0, "yes|no", "no",
+     "on the disk before a message counts as delivered"},
+    {"relays[].to.redis", CONFIG_MAP, 0, 0, NULL, "", "entries of a Redis or Valkey stream"},
+    {"relays[].to.redis.url", CONFIG_TEXT, 0, 0, NULL, "",
+     "redis://[[user]:password@]host[:port][/database]"},
+    {"relays[].to.redis.stream", CONFIG_TEXT, 0, 0, NULL, "weir",
+     "the stream, for messages without a destination"},
+    {"relays[].to.redis.maxlen", CONFIG_NUMBER, 0, 1000000000000LL, NULL, "0",
+     "trim the stream to about that many entries; 0: never"},
+    {"relays[].to.redis.dedup_window_s", CONFIG_NUMBER, 1, 365 * 86400, NULL, "86400",
+     "how long message ids are remembered, in seconds"},
+    {"relays[].mark", CONFIG_CHOICE, 0, 0, "update|none", "update",
+     "update: mark rows as published; none: leave them, the position is the truth"},
+    {"relays[].retry", CONFIG_MAP, 0, 0, NULL, "", "when the sink fails"},
+    {"relays[].retry.max", CONFIG_NUMBER, 1, 1000000, NULL, "3",
+     "retries of a message that the sink rejects"},
+    {"relays[].retry.backoff", CONFIG_DURATION_MS, 1, DAY_MS, NULL, "200ms", "the first wait"},
+    {"relays[].retry.backoff_max", CONFIG_DURATION_MS, 1, DAY_MS, NULL, "10s",
+     "doubling up to this"},
+    {"relays[].position_table", CONFIG_TEXT, 0, 0, NULL, "weir-positions",
+     "the table of positions and leases"},
+    {"relays[].drain", CONFIG_DURATION_MS, 1, 3600 * 1000, NULL, "10s",
+     "the time to finish what is in hand when it is stopped"},
+};
+
+const struct config_key *config_key_at(size_t index)
+{
+    return index < sizeof(keys) / sizeof(keys[0]) ? &keys[index] : NULL;
+}

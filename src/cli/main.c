@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* weir: one program, many commands. */
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "cli/cli.h"
+
+#define EXIT_USAGE 64
+
+static int check_output(const struct cli_args *args)
+{
+    const char *output = cli_get(args, "output");
+    if (output != NULL && strcmp(output, "json") != 0 && strcmp(output, "text") != 0) {
+        fprintf(stderr, "weir: --output is \"%s\": text or json\n", output);
+        return EXIT_USAGE;
+    }
+    return 0;
+}
+
+static int configure_log(const struct cli_args *args)
+{
+    const char *format = cli_get(args, "log-format");
+    if (format != NULL && strcmp(format, "json") != 0 && strcmp(format, "text") != 0) {
+        fprintf(stderr, "weir: --log-format is \"%s\": text or json\n", format);
+        return EXIT_USAGE;
+    }
+    enum log_level level = cli_has(args, "quiet")     ? LOG_WARN
+                           : cli_has(args, "verbose") ? LOG_DEBUG
+                                                      : LOG_INFO;
+    log_configure(level, format != NULL && strcmp(format, "json") == 0 ? LOG_JSON : LOG_TEXT);
+    return 0;
+}
+
+static int arm_faults(void)
+{
+    struct weir_error err = {0};
+    if (fault_arm(getenv("WEIR_FAULTS"), &err) != WEIR_OK) {
+        fprintf(stderr, "weir: WEIR_FAULTS: %s\n", err.message);
+        return EXIT_USAGE;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli_args args;
+    (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write() */
+    int code = cli_parse(argc, argv, &args);
+    if (args.command == NULL) {
+        return code;
+    }
+    if (cli_has(&args, "help")) {
+        cli_help_command(stdout, args.command);
+        return 0;
+    }
+    code = check_output(&args);
+    if (code == 0) {
+        code = configure_log(&args);
+    }
+    if (code == 0) {
+        code = arm_faults();
+    }
+    return code != 0 ? code : args.command->run(&args);
+}

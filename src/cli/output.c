@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What the commands print: results on stdout, errors on stderr, and the exit codes. */
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/cli.h"
+
+#define TEXT_MAX (512u * 1024 * 1024)
+
+bool cli_json(const struct cli_args *args)
+{
+    const char *output = cli_get(args, "output");
+    return output != NULL && strcmp(output, "json") == 0;
+}
+
+int cli_exit_code(enum weir_status status)
+{
+    switch (status) {
+    case WEIR_OK:
+        return 0;
+    case WEIR_NOT_FOUND:
+    case WEIR_RESOURCE_NOT_FOUND:
+        return 3;
+    case WEIR_CONDITION_FAILED:
+    case WEIR_ALREADY_EXISTS:
+        return 4;
+    case WEIR_INVALID_ARGUMENT:
+        return 64;
+    case WEIR_VALIDATION:
+    case WEIR_SERIALIZATION:
+    case WEIR_MALFORMED_MESSAGE:
+    case WEIR_TOO_LARGE:
+        return 65;
+    case WEIR_GAP:
+    case WEIR_TRIMMED:
+        return 66;
+    case WEIR_UNREACHABLE:
+    case WEIR_TIMEOUT:
+    case WEIR_UNAVAILABLE:
+        return 69;
+    case WEIR_THROTTLED:
+    case WEIR_PROVISIONED_EXCEEDED:
+    case WEIR_LOCK_HELD:
+        return 75;
+    case WEIR_ACCESS_DENIED:
+    case WEIR_BAD_CREDENTIALS:
+    case WEIR_CREDENTIALS:
+        return 77;
+    case WEIR_CONFIG:
+        return 78;
+    default:
+        return 1;
+    }
+}
+
+static void print_error_json(enum weir_status status, const struct weir_error *err)
+{
+    struct buf text;
+    buf_init(&text, sizeof(struct weir_error) * 8);
+    buf_put_str(&text, "{\"error\":{\"code\":");
+    json_write_string(&text,
+                      bytes_str(err->code[0] != '\0' ? err->code : weir_status_name(status)));
+    buf_put_str(&text, ",\"message\":");
+    json_write_string(&text, bytes_str(err->message));
+    buf_put_str(&text, ",\"request_id\":");
+    json_write_string(&text, bytes_str(err->request_id));
+    buf_put_str(&text, "}}\n");
+    fwrite(text.ptr, 1, text.len, stderr);
+    buf_fini(&text);
+}
+
+int cli_fail(const struct cli_args *args, enum weir_status status, const struct weir_error *err)
+{
+    if (cli_json(args)) {
+        print_error_json(status, err);
+    } else {
+        fprintf(stderr, "weir: %s%s%s%s\n",
+                err->message[0] != '\0' ? err->message : weir_status_text(status),
+                err->code[0] != '\0' ? " (" : "", err->code, err->code[0] != '\0' ? ")" : "");
+        if (err->outcome == WEIR_OUTCOME_UNKNOWN) {
+            fprintf(stderr, "weir: whether the write was applied is not known\n");
+        }
+    }
+    return cli_exit_code(status);
+}
+
+bool cli_print_text(const char *text, size_t len)
+{
+    return fwrite(text, 1, len, stdout) == len && fflush(stdout) == 0;
+}
+
+bool cli_print_json(const struct weir_value *document)
+{
+    struct buf text;
+    buf_init(&text, TEXT_MAX);
+    json_write(&text, document);
+    buf_put_u8(&text, '\n');
+    bool good = buf_status(&text) == WEIR_OK && cli_print_text((const char *)text.ptr, text.len);
+    buf_fini(&text);
+    return good;
+}
+
+bool cli_progress(const struct cli_args *args)
+{
+    return isatty(STDERR_FILENO) && !cli_has(args, "quiet") && !cli_has(args, "no-progress");
+}
