@@ -47,8 +47,7 @@ struct weir_client_options {
  * WEIR_IO for "file:".
  */
 WEIR_API enum weir_status weir_client_open(const struct weir_client_options *options,
-                                           struct weir_client **ret_client,
-                                           struct weir_error *err);
+                                           struct weir_client **ret_client, struct weir_error *err);
 
 /* Ends calls under way with WEIR_CLOSED, frees. Accepts NULL. Stores opened on it must be closed
  * before. */
@@ -62,8 +61,7 @@ WEIR_API void weir_client_close(struct weir_client *client);
  */
 WEIR_API enum weir_status weir_call(struct weir_client *client, const char *operation,
                                     size_t operation_len, const char *json, size_t json_len,
-                                    char **ret_json, size_t *ret_json_len,
-                                    struct weir_error *err);
+                                    char **ret_json, size_t *ret_json_len, struct weir_error *err);
 
 /* Frees what a function of weir returned for this. Accepts NULL. */
 WEIR_API void weir_free(void *memory);
@@ -104,9 +102,9 @@ WEIR_API uint32_t weir_txn_count(const struct weir_txn *txn);
 
 /*
  * Commits. An empty one is a no-op. When it was cancelled the status is that of the first element
- * that failed: WEIR_ALREADY_EXISTS for a staged message, WEIR_CONDITION_FAILED for an element of the
- * caller's, WEIR_TXN_CONFLICT (retried before), ...; weir_txn_failed_index says which. The list is
- * empty afterwards, after success and after definite failure; after WEIR_OUTCOME_UNKNOWN it is
+ * that failed: WEIR_ALREADY_EXISTS for a staged message, WEIR_CONDITION_FAILED for an element of
+ * the caller's, WEIR_TXN_CONFLICT (retried before), ...; weir_txn_failed_index says which. The list
+ * is empty afterwards, after success and after definite failure; after WEIR_OUTCOME_UNKNOWN it is
  * kept, so that weir_txn_commit may be called again.
  */
 WEIR_API enum weir_status weir_txn_commit(struct weir_txn *txn, struct weir_error *err);

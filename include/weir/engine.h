@@ -2,7 +2,8 @@
 #ifndef WEIR_ENGINE_H
 #define WEIR_ENGINE_H
 
-/* weir's engine inside this process: makes "file:DIR" and "memory:" endpoints of weir_client_open. */
+/* weir's engine inside this process: makes "file:DIR" and "memory:" endpoints of weir_client_open.
+ */
 
 #include "weir/error.h"
 

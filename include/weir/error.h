@@ -108,11 +108,11 @@ enum weir_outcome {
 struct weir_error {
     enum weir_status status;
     enum weir_outcome outcome;
-    int32_t http_status;                   /* 0 when no answer came over HTTP */
-    int32_t retryable;                     /* 1: the same call may succeed later */
-    char code[WEIR_ERROR_CODE_MAX];        /* the service's name of the error, "" if ours */
-    char request_id[WEIR_REQUEST_ID_MAX];  /* the service's id of the request, "" if none */
-    char message[WEIR_ERROR_MESSAGE_MAX];  /* what, where, and what would be right */
+    int32_t http_status;                  /* 0 when no answer came over HTTP */
+    int32_t retryable;                    /* 1: the same call may succeed later */
+    char code[WEIR_ERROR_CODE_MAX];       /* the service's name of the error, "" if ours */
+    char request_id[WEIR_REQUEST_ID_MAX]; /* the service's id of the request, "" if none */
+    char message[WEIR_ERROR_MESSAGE_MAX]; /* what, where, and what would be right */
 };
 
 /* The status's name ("CONDITION_FAILED"), and a short English text. Never NULL. Any thread. */

@@ -50,16 +50,14 @@ struct weir_outbox_options {
 
 /*
  * Opens the outbox on a client, which must outlive it, and makes sure that its table is there:
- * creates it when missing and allowed (two that do so at once both succeed), waits for ACTIVE, turns
- * TTL on when the retention asks for it, also on a table that existed without. options NULL means
- * all defaults.
- * WEIR_RESOURCE_NOT_FOUND: missing and no_create. WEIR_TIMEOUT: not ACTIVE within wait_ms.
- * WEIR_CONFIG: the table's keys are others than named.
+ * creates it when missing and allowed (two that do so at once both succeed), waits for ACTIVE,
+ * turns TTL on when the retention asks for it, also on a table that existed without. options NULL
+ * means all defaults. WEIR_RESOURCE_NOT_FOUND: missing and no_create. WEIR_TIMEOUT: not ACTIVE
+ * within wait_ms. WEIR_CONFIG: the table's keys are others than named.
  */
 WEIR_API enum weir_status weir_outbox_open(struct weir_client *client,
                                            const struct weir_outbox_options *options,
-                                           struct weir_outbox **ret_outbox,
-                                           struct weir_error *err);
+                                           struct weir_outbox **ret_outbox, struct weir_error *err);
 /* Accepts NULL. */
 WEIR_API void weir_outbox_close(struct weir_outbox *outbox);
 
@@ -122,8 +120,8 @@ WEIR_API enum weir_status weir_outbox_stage(struct weir_outbox *outbox, struct w
                                             struct weir_error *err);
 
 /*
- * The message as an element of TransactItems in DynamoDB JSON, {"Put":{...}}, for a caller whose own
- * SDK commits. NUL-terminated, freed with weir_free.
+ * The message as an element of TransactItems in DynamoDB JSON, {"Put":{...}}, for a caller whose
+ * own SDK commits. NUL-terminated, freed with weir_free.
  */
 WEIR_API enum weir_status weir_outbox_render(struct weir_outbox *outbox,
                                              const struct weir_message *message, char **ret_json,

@@ -31,23 +31,23 @@ enum weir_mark {
 };
 
 struct weir_relay_options {
-    uint32_t struct_size;      /* set by WEIR_RELAY_OPTIONS_INIT; 0 is an error */
+    uint32_t struct_size; /* set by WEIR_RELAY_OPTIONS_INIT; 0 is an error */
     enum weir_mark mark;
-    const char *name;          /* of the pipeline: its positions; NULL: "relay" */
-    const char *table;         /* the outbox; NULL: "outbox" */
+    const char *name;           /* of the pipeline: its positions; NULL: "relay" */
+    const char *table;          /* the outbox; NULL: "outbox" */
     const char *partition_name; /* NULL: "pk" */
-    const char *sort_name;     /* NULL: "sk" */
-    const char *ttl_name;      /* NULL: "ttl" */
-    int64_t retention_s;       /* as weir_outbox_options */
+    const char *sort_name;      /* NULL: "sk" */
+    const char *ttl_name;       /* NULL: "ttl" */
+    int64_t retention_s;        /* as weir_outbox_options */
     const char *position_table; /* NULL: "weir-positions" */
-    uint32_t start_now;        /* 1: without a stored position begin with what comes; 0: with all
-                                  that is retained */
-    uint32_t once;             /* 1: run ends when everything up to now is delivered */
-    uint32_t drain_ms;         /* for stop: finish what is in hand within; 0: 10000 */
-    uint32_t lanes;            /* messages of different keys in flight at once; 0: 1024 */
-    uint32_t retry_first_ms;   /* waiting after a failure of the sink; 0: 200 */
-    uint32_t retry_max_ms;     /* ... doubling up to; 0: 10000 */
-    uint32_t retry_attempts;   /* of a message that its sink rejects; 0: 3 */
+    uint32_t start_now;         /* 1: without a stored position begin with what comes; 0: with all
+                                   that is retained */
+    uint32_t once;              /* 1: run ends when everything up to now is delivered */
+    uint32_t drain_ms;          /* for stop: finish what is in hand within; 0: 10000 */
+    uint32_t lanes;             /* messages of different keys in flight at once; 0: 1024 */
+    uint32_t retry_first_ms;    /* waiting after a failure of the sink; 0: 200 */
+    uint32_t retry_max_ms;      /* ... doubling up to; 0: 10000 */
+    uint32_t retry_attempts;    /* of a message that its sink rejects; 0: 3 */
 };
 
 /* clang-format off */
@@ -72,8 +72,8 @@ WEIR_API enum weir_status weir_relay_open_driver(struct weir_client *client,
                                                  struct weir_error *err);
 
 /*
- * Works until weir_relay_stop (WEIR_OK), until done when `once` (WEIR_OK), or until it cannot go on:
- * WEIR_RESOURCE_NOT_FOUND or WEIR_CONFIG (no table, no stream, wrong view type), WEIR_GAP,
+ * Works until weir_relay_stop (WEIR_OK), until done when `once` (WEIR_OK), or until it cannot go
+ * on: WEIR_RESOURCE_NOT_FOUND or WEIR_CONFIG (no table, no stream, wrong view type), WEIR_GAP,
  * WEIR_LEASE_LOST, WEIR_MALFORMED_MESSAGE or WEIR_SINK_REJECTED with the row's key and id: its
  * position stays before that row. An unreachable sink or table is waited for.
  */
@@ -84,14 +84,14 @@ WEIR_API enum weir_status weir_relay_run(struct weir_relay *relay, struct weir_e
 WEIR_API void weir_relay_stop(struct weir_relay *relay);
 
 struct weir_relay_status {
-    uint64_t delivered;   /* messages acknowledged by the sink, duplicates included */
-    uint64_t duplicates;  /* that the sink found to be there already */
+    uint64_t delivered;  /* messages acknowledged by the sink, duplicates included */
+    uint64_t duplicates; /* that the sink found to be there already */
     uint64_t marked;
-    uint64_t skipped;     /* records that are no unpublished insert */
+    uint64_t skipped; /* records that are no unpublished insert */
     uint64_t retries;
     uint64_t rejected;
     uint64_t sink_failures; /* batches that found the sink unreachable */
-    uint64_t in_hand;     /* read and not yet handled */
+    uint64_t in_hand;       /* read and not yet handled */
     int64_t lag_ms;
     uint32_t at_tip;      /* 1: everything committed was read */
     uint32_t sink_down;   /* 1: waiting for the sink */

@@ -28,8 +28,7 @@ void *arena_calloc(struct arena *a, size_t count, size_t size);
 /* A copy; ptr is NULL only when memory ran out (an empty input gives a non-NULL ptr). */
 struct weir_bytes arena_dup(struct arena *a, struct weir_bytes bytes);
 /* A formatted, NUL-terminated string; NULL without memory. */
-char *arena_printf(struct arena *a, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Bytes handed out since the last reset. */
 size_t arena_used(const struct arena *a);
 

@@ -56,8 +56,7 @@ static inline int bytes_cmp(struct weir_bytes a, struct weir_bytes b)
 
 static inline bool bytes_starts_with(struct weir_bytes a, struct weir_bytes prefix)
 {
-    return a.len >= prefix.len &&
-           (prefix.len == 0 || memcmp(a.ptr, prefix.ptr, prefix.len) == 0);
+    return a.len >= prefix.len && (prefix.len == 0 || memcmp(a.ptr, prefix.ptr, prefix.len) == 0);
 }
 
 /* Big-endian integers, as keys and disk formats use them. */

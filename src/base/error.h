@@ -29,7 +29,6 @@ enum weir_status status_from_exception(struct weir_bytes name);
 void assert_failed(const char *file, int line, const char *what) __attribute__((noreturn));
 
 /* Always on. Means "our defect": never for input, network, disk or memory. */
-#define WEIR_ASSERT(fact)                                                                          \
-    ((fact) ? (void)0 : assert_failed(__FILE__, __LINE__, #fact))
+#define WEIR_ASSERT(fact) ((fact) ? (void)0 : assert_failed(__FILE__, __LINE__, #fact))
 
 #endif

@@ -17,18 +17,18 @@
 
 #include "weir/error.h"
 
-#define FAULT_TABLE(X)                                                                             \
-    X(ENGINE_BEFORE_COMMIT, "engine.before_commit")                                                \
-    X(ENGINE_AFTER_COMMIT, "engine.after_commit")                                                  \
-    X(KV_COMMIT, "kv.commit")                                                                      \
-    X(SERVER_BEFORE_ANSWER, "server.before_answer")                                                \
-    X(CLIENT_BEFORE_SEND, "client.before_send")                                                    \
-    X(CLIENT_AFTER_ANSWER, "client.after_answer")                                                  \
-    X(FEED_BEFORE_CHECKPOINT, "feed.before_checkpoint")                                            \
-    X(FEED_AFTER_CHECKPOINT, "feed.after_checkpoint")                                              \
-    X(RELAY_BEFORE_PUBLISH, "relay.before_publish")                                                \
-    X(RELAY_AFTER_PUBLISH, "relay.after_publish")                                                  \
-    X(RELAY_AFTER_MARK, "relay.after_mark")                                                        \
+#define FAULT_TABLE(X)                                  \
+    X(ENGINE_BEFORE_COMMIT, "engine.before_commit")     \
+    X(ENGINE_AFTER_COMMIT, "engine.after_commit")       \
+    X(KV_COMMIT, "kv.commit")                           \
+    X(SERVER_BEFORE_ANSWER, "server.before_answer")     \
+    X(CLIENT_BEFORE_SEND, "client.before_send")         \
+    X(CLIENT_AFTER_ANSWER, "client.after_answer")       \
+    X(FEED_BEFORE_CHECKPOINT, "feed.before_checkpoint") \
+    X(FEED_AFTER_CHECKPOINT, "feed.after_checkpoint")   \
+    X(RELAY_BEFORE_PUBLISH, "relay.before_publish")     \
+    X(RELAY_AFTER_PUBLISH, "relay.after_publish")       \
+    X(RELAY_AFTER_MARK, "relay.after_mark")             \
     X(SINK_SUBMIT, "sink.submit")
 
 enum fault_point {

@@ -73,9 +73,15 @@ struct loop {
 enum weir_status loop_uv_new(struct weir_env *env, struct loop **ret_loop, struct weir_error *err);
 
 /* Runs until loop_stop. Tasks posted before loop_stop are run before loop_run returns. */
-static inline void loop_run(struct loop *loop) { loop->ops->run(loop); }
+static inline void loop_run(struct loop *loop)
+{
+    loop->ops->run(loop);
+}
 /* @thread any, also from a signal handler. Sticky: a later loop_run returns once it has drained. */
-static inline void loop_stop(struct loop *loop) { loop->ops->stop(loop); }
+static inline void loop_stop(struct loop *loop)
+{
+    loop->ops->stop(loop);
+}
 /* Closes what is still open on it. Accepts NULL. */
 static inline void loop_free(struct loop *loop)
 {
@@ -156,6 +162,9 @@ static inline void loop_tcp_close(struct loop *loop, struct loop_tcp *tcp)
 }
 
 /* Monotonic nanoseconds. */
-static inline uint64_t loop_now_ns(struct loop *loop) { return env_mono_ns(loop->env); }
+static inline uint64_t loop_now_ns(struct loop *loop)
+{
+    return env_mono_ns(loop->env);
+}
 
 #endif

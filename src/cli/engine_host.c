@@ -162,6 +162,9 @@ enum weir_status engine_host_start(struct engine_host *host, const struct cli_ar
 
 void engine_host_stop(struct engine_host *host)
 {
+    if (host->engine != NULL) {
+        engine_end_waits(host->engine); /* reads held at the tip would hold the stop */
+    }
     server_stop(host->server, STOP_MS);
     if (host->committing) {
         engine_committer_stop(host->engine);

@@ -321,7 +321,7 @@ void engine_close(struct engine *engine)
     }
     WEIR_ASSERT(!engine->thread_runs);
     WEIR_ASSERT(engine->backlog == NULL);
-    waiters_close(engine);
+    engine_end_waits(engine);
     fini_batch(engine);
     catalog_free(engine->catalog);
     arena_free(engine->scratch);

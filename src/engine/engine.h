@@ -134,20 +134,20 @@ struct engine_op {
     bool want_old;                          /* keep old_item although evaluation did not need it */
 
     /* Results, in the request's arena, good after done(). */
-    enum weir_status status;          /* OK; CONDITION_FAILED; VALIDATION; ... of this operation */
-    struct weir_error *error;         /* its detail, NULL when OK */
+    enum weir_status status;           /* OK; CONDITION_FAILED; VALIDATION; ... of this operation */
+    struct weir_error *error;          /* its detail, NULL when OK */
     const struct weir_value *old_item; /* before; NULL: there was none, or nobody asked */
     const struct weir_value *new_item; /* UPDATE: after */
-    size_t old_bytes, new_bytes;      /* DynamoDB's sizes, 0: no item */
+    size_t old_bytes, new_bytes;       /* DynamoDB's sizes, 0: no item */
     bool existed;
 };
 
 enum engine_request_kind {
-    ENGINE_WRITE,        /* each operation for itself (PutItem, ..., BatchWriteItem) */
-    ENGINE_TRANSACTION,  /* all or nothing */
-    ENGINE_CREATE_TABLE, /* `spec` */
-    ENGINE_DELETE_TABLE, /* `table_name` */
-    ENGINE_UPDATE_TTL,   /* `table_name`, `ttl_attribute` (len 0: off) */
+    ENGINE_WRITE,         /* each operation for itself (PutItem, ..., BatchWriteItem) */
+    ENGINE_TRANSACTION,   /* all or nothing */
+    ENGINE_CREATE_TABLE,  /* `spec` */
+    ENGINE_DELETE_TABLE,  /* `table_name` */
+    ENGINE_UPDATE_TTL,    /* `table_name`, `ttl_attribute` (len 0: off) */
     ENGINE_UPDATE_STREAM, /* `table_name`, `stream_enabled`, `view` */
 };
 
@@ -237,9 +237,9 @@ struct engine_view;
 struct engine_view *engine_view_open(struct engine *engine);
 void engine_view_close(struct engine_view *view);
 
-/* The stored item under row_key, copied into the arena; *ret_item len 0 when there is none (a stored
- * item never has length 0). view NULL: the newest. WEIR_UNAVAILABLE when cached_only and the disk is
- * needed. @thread any */
+/* The stored item under row_key, copied into the arena; *ret_item len 0 when there is none (a
+ * stored item never has length 0). view NULL: the newest. WEIR_UNAVAILABLE when cached_only and the
+ * disk is needed. @thread any */
 enum weir_status engine_get(struct engine *engine, struct engine_view *view, struct arena *a,
                             struct weir_bytes row_key, bool cached_only,
                             struct weir_bytes *ret_item, struct weir_error *err);
@@ -249,11 +249,11 @@ struct engine_page_request {
     struct engine_table *table;
     const struct expr_key_condition *key; /* Query; NULL: Scan */
     bool backward;
-    const struct weir_value *start_key; /* ExclusiveStartKey (checked), NULL: from the start */
-    uint32_t limit;                     /* evaluated items, 0: none */
-    uint32_t segment, segment_count;    /* Scan; count 0 means one segment */
-    const struct expr_condition *filter;         /* NULL: none */
-    const struct expr_projection *projection;    /* NULL: whole items */
+    const struct weir_value *start_key;  /* ExclusiveStartKey (checked), NULL: from the start */
+    uint32_t limit;                      /* evaluated items, 0: none */
+    uint32_t segment, segment_count;     /* Scan; count 0 means one segment */
+    const struct expr_condition *filter; /* NULL: none */
+    const struct expr_projection *projection; /* NULL: whole items */
     bool count_only;
 };
 struct engine_page {
@@ -282,11 +282,11 @@ bool engine_sequence_parse(struct weir_bytes text, uint64_t *ret_commit_seq);
 struct engine_shard {
     uint32_t number; /* birth counter: unique in the engine */
     char id[ENGINE_SHARD_ID_TEXT];
-    uint32_t parent;                /* number, 0: none */
+    uint32_t parent;                      /* number, 0: none */
     char parent_id[ENGINE_SHARD_ID_TEXT]; /* "" : none */
-    uint64_t hash_first, hash_last; /* the interval of placement hashes, both inclusive */
-    uint64_t first_seq;             /* the first commit_seq that may be in it */
-    uint64_t last_seq;              /* closed: the last; open: 0 */
+    uint64_t hash_first, hash_last;       /* the interval of placement hashes, both inclusive */
+    uint64_t first_seq;                   /* the first commit_seq that may be in it */
+    uint64_t last_seq;                    /* closed: the last; open: 0 */
 };
 
 /* A stream: immutable, shared by reference count, as tables are. */
@@ -342,10 +342,10 @@ enum weir_status engine_stream_read(struct engine *engine, struct arena *a,
                                     struct weir_error *err);
 
 /*
- * Waiting at the tip: fn is called once, on the committer's thread, when a commit put a record into
- * the shard, or the stream changed, or the deadline passed, or the engine stops. The caller's
- * storage; do not touch until then. When the shard's newest record is at or behind from_seq already,
- * engine_wait returns false and fn is not called.
+ * Waiting at the tip: fn is called once, on the committer's thread (or engine_end_waits'), when a
+ * commit put a record into the shard, or the stream changed, or the deadline passed, or the engine
+ * stops. The caller's storage; do not touch until then. When the shard's newest record is at or
+ * behind from_seq already, engine_wait returns false and fn is not called.
  */
 struct engine_waiter {
     struct mail mail;
@@ -357,6 +357,9 @@ struct engine_waiter {
     void *arg;
 };
 bool engine_wait(struct engine *engine, struct engine_waiter *waiter);
+/* Calls everybody who waits, on this thread, and from then on engine_wait answers false: the first
+ * step of a clean end, while requests are still answered. Twice is harmless. @thread any */
+void engine_end_waits(struct engine *engine);
 
 /* Figures for metrics and tests; each only grows. @thread any */
 struct engine_figures {

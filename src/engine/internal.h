@@ -284,8 +284,6 @@ bool waiters_add_shards(struct engine *engine, uint32_t number_max);
 /* After a commit: notes the newest records and calls who waited for them. */
 void waiters_wake(struct engine *engine, const struct shard_touch *shards, uint32_t count);
 void waiters_expire(struct engine *engine);
-/* Calls everybody; from then on nobody can wait. */
-void waiters_close(struct engine *engine);
 uint64_t waiters_deadline_ns(struct engine *engine);
 
 /* Wakes the committer's thread. @locks queue_mu is held */

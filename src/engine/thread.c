@@ -88,7 +88,7 @@ static void *thread_main(void *arg)
         while (engine_turn(engine)) {
         }
     }
-    waiters_close(engine);
+    engine_end_waits(engine);
     return NULL;
 }
 

@@ -127,7 +127,7 @@ void waiters_expire(struct engine *engine)
     call(fired);
 }
 
-void waiters_close(struct engine *engine)
+void engine_end_waits(struct engine *engine)
 {
     struct mail *fired = NULL;
     uint64_t nearest_ns = UINT64_MAX;

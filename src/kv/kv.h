@@ -84,7 +84,7 @@ struct kv_opened {
     bool created;           /* it was not there before */
     bool unclean;           /* the last user did not close it */
     uint64_t lost_commits;  /* relaxed and unclean: commits at the end that are known to be gone */
-    bool torn_tail;         /* an unfinished last write was dropped; nothing acknowledged with sync */
+    bool torn_tail; /* an unfinished last write was dropped; nothing acknowledged with sync */
 };
 
 /*
@@ -95,9 +95,8 @@ struct kv_opened {
  *   WEIR_IO           missing parent, no permission
  * Recovery: see docs/disk-format.md; acknowledged commits are never dropped in silence.
  */
-enum weir_status kv_rocks_open(const char *path, enum kv_durability durability,
-                               struct kv **ret_kv, struct kv_opened *ret_opened,
-                               struct weir_error *err);
+enum weir_status kv_rocks_open(const char *path, enum kv_durability durability, struct kv **ret_kv,
+                               struct kv_opened *ret_opened, struct weir_error *err);
 /* What a second process is told: written into the lock's side file, e.g. "127.0.0.1:8000". */
 enum weir_status kv_rocks_announce(const char *path, const char *address, struct weir_error *err);
 
@@ -126,7 +125,10 @@ static inline enum weir_status kv_get(struct kv *kv, struct kv_snapshot *snapsho
 }
 
 /* The state now, to read from until it is freed; NULL without memory. */
-static inline struct kv_snapshot *kv_snapshot(struct kv *kv) { return kv->ops->snapshot(kv); }
+static inline struct kv_snapshot *kv_snapshot(struct kv *kv)
+{
+    return kv->ops->snapshot(kv);
+}
 static inline void kv_snapshot_free(struct kv *kv, struct kv_snapshot *snapshot)
 {
     if (snapshot != NULL) {
@@ -135,7 +137,10 @@ static inline void kv_snapshot_free(struct kv *kv, struct kv_snapshot *snapshot)
 }
 
 /* An empty batch; NULL without memory. */
-static inline struct kv_batch *kv_batch(struct kv *kv) { return kv->ops->batch(kv); }
+static inline struct kv_batch *kv_batch(struct kv *kv)
+{
+    return kv->ops->batch(kv);
+}
 static inline void kv_batch_free(struct kv *kv, struct kv_batch *batch)
 {
     if (batch != NULL) {
@@ -177,10 +182,10 @@ static inline enum weir_status kv_commit(struct kv *kv, struct kv_batch *batch,
 }
 
 /*
- * Iterates over keys in [from, to) of the snapshot (NULL: the state now); an empty `to` means to the
- * end of the family. Both are copied. Positioned nowhere until the first seek. NULL without memory.
- * Functions that move return whether they stand on an entry; at the end always ask kv_iter_status:
- * on a damaged file an iterator just stops early.
+ * Iterates over keys in [from, to) of the snapshot (NULL: the state now); an empty `to` means to
+ * the end of the family. Both are copied. Positioned nowhere until the first seek. NULL without
+ * memory. Functions that move return whether they stand on an entry; at the end always ask
+ * kv_iter_status: on a damaged file an iterator just stops early.
  */
 static inline struct kv_iter *kv_iter(struct kv *kv, struct kv_snapshot *snapshot,
                                       enum kv_family family, struct weir_bytes from,
@@ -200,8 +205,7 @@ static inline bool kv_iter_seek(struct kv *kv, struct kv_iter *iter, struct weir
     return kv->ops->iter_seek(iter, key);
 }
 /* To the last entry <= key (below `to`). An empty key means the last of the range. */
-static inline bool kv_iter_seek_for_prev(struct kv *kv, struct kv_iter *iter,
-                                         struct weir_bytes key)
+static inline bool kv_iter_seek_for_prev(struct kv *kv, struct kv_iter *iter, struct weir_bytes key)
 {
     return kv->ops->iter_seek_for_prev(iter, key);
 }

@@ -4,40 +4,61 @@
 #include "base/utf8.h"
 #include "value/value.h"
 
+/* An item's worth of text as nodes. */
+#define HEADERS_ARENA_BYTES (32u * 1024 * 1024)
+
 static struct weir_bytes bytes_of_text(struct weir_text text)
 {
     return bytes_of(text.ptr, text.len);
 }
 
+static void put_name(struct buf *to, const char *name)
+{
+    if (buf_status(to) == WEIR_OK) {
+        buf_printf(to, "%s\"%s\":", to->ptr[to->len - 1] == '{' ? "" : ",", name);
+    }
+}
+
 static void put_member(struct buf *to, const char *name, struct weir_text text)
 {
     if (text.len > 0) {
-        buf_printf(to, "%s\"%s\":", to->ptr[to->len - 1] == '{' ? "" : ",", name);
+        put_name(to, name);
         json_write_string(to, bytes_of_text(text));
     }
 }
 
-/* Headers were checked to be a JSON object when the message was made, and again here only by their
- * ends: a row that another program wrote may hold anything, and then it goes as text. */
+/* Headers were checked when weir made the message; a row that another program wrote may hold
+ * anything, and what is no JSON object goes as text. Written anew, so that no line break stays. */
 static void put_headers(struct buf *to, struct weir_text headers)
 {
-    struct weir_bytes text = bytes_of_text(headers);
-    bool object = text.len >= 2 && text.ptr[0] == '{' && text.ptr[text.len - 1] == '}' &&
-                  memchr(text.ptr, '\n', text.len) == NULL;
-    if (!object) {
+    struct weir_value *document = NULL;
+    struct arena *a = headers.len == 0 ? NULL : arena_new(HEADERS_ARENA_BYTES);
+    if (a != NULL && json_parse(a, bytes_of_text(headers), &document, NULL) == WEIR_OK &&
+        document->type == VALUE_M) {
+        put_name(to, "headers");
+        json_write(to, document);
+    } else {
         put_member(to, "headers", headers);
-        return;
     }
-    buf_put_str(to, ",\"headers\":");
-    buf_put(to, text);
+    arena_free(a);
+}
+
+static void put_data(struct buf *to, struct weir_bytes payload)
+{
+    put_name(to, "encoding");
+    if (utf8_valid(payload)) {
+        buf_put_str(to, "\"raw\",\"data\":");
+        json_write_string(to, payload);
+    } else {
+        buf_put_str(to, "\"base64\",\"data\":\"");
+        buf_put_base64(to, payload);
+        buf_put_u8(to, '"');
+    }
 }
 
 void message_json_write(struct buf *to, const struct weir_sink_message *message)
 {
     buf_put_u8(to, '{');
-    if (buf_status(to) != WEIR_OK) {
-        return;
-    }
     put_member(to, "id", message->id);
     put_member(to, "key", message->key);
     put_member(to, "type", message->type);
@@ -51,14 +72,6 @@ void message_json_write(struct buf *to, const struct weir_sink_message *message)
     put_member(to, "traceparent", message->traceparent);
     put_member(to, "tracestate", message->tracestate);
     put_headers(to, message->headers);
-    struct weir_bytes payload = bytes_of_text(message->payload);
-    if (utf8_valid(payload)) {
-        buf_put_str(to, ",\"encoding\":\"raw\",\"data\":");
-        json_write_string(to, payload);
-    } else {
-        buf_put_str(to, ",\"encoding\":\"base64\",\"data\":\"");
-        buf_put_base64(to, payload);
-        buf_put_u8(to, '"');
-    }
+    put_data(to, bytes_of_text(message->payload));
     buf_put_u8(to, '}');
 }

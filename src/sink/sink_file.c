@@ -4,15 +4,20 @@
  * The sinks `file` and `stdout`: one JSON line per message (message_json.h), a batch in one go.
  *
  * The file belongs to one relay at a time (a lock tells a second one). A batch is delivered when it
- * is written whole, with `sync=yes` when it is on the disk too. What a failed write or a crash left
- * behind is a line without its end at most, and is cut off before the next write: its message was
- * not acknowledged and comes again.
+ * is written whole, with `sync=yes` when it is on the disk too. What a failed write left behind is
+ * cut off before the next one, so that a batch is there whole or not at all; a crash may leave
+ * whole lines of a batch, whose messages come again, and a torn one, which is cut off at opening.
+ *
+ * What cannot be cut (stdout) gets the line's end that a failed write owes: a reader meets one
+ * broken line, and none that is glued to the next.
  */
 
 #include "sink/sink_kinds.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -22,8 +27,10 @@
 #include "base/fault.h"
 #include "sink/message_json.h"
 
-/* 256 messages of an item's size, as Base64, and then some. */
-#define TEXT_MAX (512u * 1024 * 1024)
+/* Text is handed to the system whenever that much has gathered; a message of an item's size may be
+ * six times as long as JSON. */
+#define TEXT_STEP (4u * 1024 * 1024)
+#define TEXT_MAX (TEXT_STEP + 16u * 1024 * 1024)
 #define BATCH_MAX 1000
 #define TAIL_STEP 4096
 
@@ -31,7 +38,9 @@ struct file_sink {
     int fd;
     bool is_file; /* may be cut and synced; stdout may not */
     bool sync;
-    bool unsure; /* a write failed: cut off what it left before the next one */
+    bool unsure; /* a write failed: undo what it left before the next one */
+    off_t end;   /* is_file: where the last delivered batch ends, while a write is unsure */
+    bool torn;   /* the last thing written was no whole line */
     struct buf text;
 };
 
@@ -45,6 +54,7 @@ static bool find_line_end(int fd, off_t size, off_t *ret_end)
     while (size > 0) {
         size_t len = size < TAIL_STEP ? (size_t)size : TAIL_STEP;
         if (pread(fd, step, len, size - (off_t)len) != (ssize_t)len) {
+            errno = EIO;
             return false;
         }
         const char *end = memrchr(step, '\n', len);
@@ -71,53 +81,110 @@ static bool cut_torn_line(int fd)
 /* ---- delivering --------------------------------------------------------------------------------
  */
 
-static bool write_whole(int fd, struct weir_bytes text)
+/* A pipe that somebody else made non-blocking may be full: that is no failure. */
+static bool wait_writable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    return poll(&p, 1, -1) >= 0 || errno == EINTR;
+}
+
+static bool write_whole(struct file_sink *sink, struct weir_bytes text)
 {
     while (text.len > 0) {
-        ssize_t written = write(fd, text.ptr, text.len);
-        if (written < 0 && errno == EINTR) {
+        ssize_t written = write(sink->fd, text.ptr, text.len);
+        if (written < 0 && (errno == EINTR || (errno == EAGAIN && wait_writable(sink->fd)))) {
             continue;
         }
         if (written < 0) {
             return false;
         }
+        sink->torn = written > 0 ? text.ptr[written - 1] != '\n' : sink->torn;
         text = bytes_of(text.ptr + written, text.len - (size_t)written);
     }
     return true;
 }
 
-static bool deliver(struct file_sink *sink)
+/* A reader of stdout that went away sends SIGPIPE; one of our own making is taken back here, and
+ * the failure is the write's. */
+static bool write_quietly(struct file_sink *sink)
 {
-    if (sink->unsure && sink->is_file && !cut_torn_line(sink->fd)) {
+    sigset_t pipe_signal, before, pending;
+    (void)sigemptyset(&pipe_signal);
+    (void)sigaddset(&pipe_signal, SIGPIPE);
+    (void)sigpending(&pending);
+    bool was_pending = sigismember(&pending, SIGPIPE) == 1;
+    (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+    bool good = write_whole(sink, buf_bytes(&sink->text));
+    int why = errno;
+    if (!good && why == EPIPE && !was_pending) {
+        (void)sigtimedwait(&pipe_signal, NULL, &(struct timespec){0});
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = why;
+    buf_reset(&sink->text);
+    return good;
+}
+
+/* Brings the destination to where the next batch may begin. */
+static bool begin_batch(struct file_sink *sink)
+{
+    struct stat info;
+    buf_reset(&sink->text);
+    if (!sink->is_file) {
+        if (sink->torn) {
+            buf_put_u8(&sink->text, '\n');
+        }
+        return true;
+    }
+    if (fstat(sink->fd, &info) != 0) {
+        return false;
+    }
+    if (sink->unsure && info.st_size > sink->end && ftruncate(sink->fd, sink->end) != 0) {
+        return false;
+    }
+    /* Somebody may have emptied the file meanwhile, as log rotation does. */
+    if (!sink->unsure || info.st_size < sink->end) {
+        sink->end = info.st_size;
+    }
+    return true;
+}
+
+/* False with errno; ENOMEM when a message's text does not fit. */
+static bool write_batch(struct file_sink *sink, const struct weir_sink_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->count; i++) {
+        message_json_write(&sink->text, &batch->messages[i]);
+        buf_put_u8(&sink->text, '\n');
+        if (buf_status(&sink->text) != WEIR_OK) {
+            errno = ENOMEM;
+            return false;
+        }
+        if (sink->text.len >= TEXT_STEP && !write_quietly(sink)) {
+            return false;
+        }
+    }
+    return write_quietly(sink);
+}
+
+static bool deliver(struct file_sink *sink, const struct weir_sink_batch *batch)
+{
+    if (!begin_batch(sink)) {
         return false;
     }
     sink->unsure = true;
-    if (!write_whole(sink->fd, buf_bytes(&sink->text)) ||
-        (sink->sync && fdatasync(sink->fd) != 0)) {
+    if (!write_batch(sink, batch) || (sink->sync && fdatasync(sink->fd) != 0)) {
         return false;
     }
     sink->unsure = false;
     return true;
 }
 
-static void render(struct file_sink *sink, const struct weir_sink_batch *batch)
-{
-    buf_reset(&sink->text);
-    for (uint32_t i = 0; i < batch->count; i++) {
-        message_json_write(&sink->text, &batch->messages[i]);
-        buf_put_u8(&sink->text, '\n');
-    }
-}
-
 static void file_submit(void *arg, struct weir_sink_batch *batch)
 {
     struct file_sink *sink = arg;
-    render(sink, batch);
-    if (buf_status(&sink->text) != WEIR_OK) {
-        sink_fail_all(batch, WEIR_UNREACHABLE_SINK, "no memory for the batch's text");
-    } else if (fault_hit(FAULT_SINK_SUBMIT)) {
+    if (fault_hit(FAULT_SINK_SUBMIT)) {
         sink_fail_all(batch, WEIR_UNREACHABLE_SINK, "fault point sink.submit");
-    } else if (deliver(sink)) {
+    } else if (deliver(sink, batch)) {
         sink_fail_all(batch, WEIR_DELIVERED, "");
     } else {
         /* A reader that went away does not come back; a full disk may be emptied. */
@@ -131,7 +198,8 @@ static void file_close(void *arg)
 {
     struct file_sink *sink = arg;
     if (sink->is_file) {
-        (void)close(sink->fd); /* every acknowledged byte was written before */
+        (void)begin_batch(sink); /* what failed leaves nothing behind, if that can be had */
+        (void)close(sink->fd);   /* every acknowledged byte was written before */
     }
     buf_fini(&sink->text);
     free(sink);
@@ -175,7 +243,9 @@ static enum weir_status lock_and_cut(int fd, const char *path, struct weir_error
 {
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         return error_set(err, errno == EWOULDBLOCK ? WEIR_LOCK_HELD : WEIR_IO,
-                         "sink file: %s is written by another process", path);
+                         errno == EWOULDBLOCK ? "sink file: %s is written by another process"
+                                              : "sink file: %s cannot be locked",
+                         path);
     }
     if (!cut_torn_line(fd)) {
         return error_set(err, WEIR_IO, "sink file: %s: %s", path, strerror(errno));

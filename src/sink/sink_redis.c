@@ -8,8 +8,9 @@
  * otherwise it adds the entry and remembers the id, both in the one atomic step that a script is.
  * It stops at the first failure, so that nothing of a key is added behind it (WEIR_PARTIAL_PREFIX).
  *
- * The ids are remembered in keys beside the stream, {<stream>}:weir:<message id>, for
- * dedup_window_s; the value is the entry's id, so that a duplicate is shown, not guessed.
+ * A message is the same as another when both its key and its id are. That is remembered in keys
+ * beside the stream, {<stream>}:weir:<length of key>:<key>:<id>, for dedup_window_s; the value is
+ * the entry's id, so that a duplicate is shown, not guessed.
  *
  *     IDLE ──► CONNECTING ──► GREETING (AUTH, SELECT, SCRIPT LOAD) ──► READY
  *       ▲           │              │                                     │
@@ -31,6 +32,10 @@
 #define BATCH_MAX 512
 #define IN_FLIGHT_MAX 4
 #define ANSWER_MS 30000
+/* A further batch is written while less than that is unsent: with the largest one (512 items of
+ * 400 KB) it stays below LIMIT_TCP_UNSENT_BYTES. */
+#define SEND_AHEAD_BYTES (16u * 1024 * 1024)
+#define GROUP_ARENA_BYTES (16u * 1024 * 1024)
 #define DEFAULT_STREAM "weir"
 #define DEFAULT_WINDOW_S 86400 /* as long as DynamoDB's stream could make the relay repeat */
 #define FIELDS_MAX 13
@@ -193,44 +198,81 @@ static struct weir_text stream_of(const struct redis_sink *sink, const struct we
                                   : (struct weir_text){sink->stream, strlen(sink->stream)};
 }
 
-/* EVALSHA sha n, then stream and memory key of each message, then window, maxlen, and fields. */
+/* Texts may hold any character, NUL too: hence put together, not printed. */
+static struct weir_bytes memory_key(struct arena *a, struct weir_text stream,
+                                    const struct weir_sink_message *m)
+{
+    char length[24];
+    (void)snprintf(length, sizeof(length), "%zu", m->key.len);
+    const struct weir_bytes parts[] = {BYTES_LIT("{"),       bytes_of(stream.ptr, stream.len),
+                                       BYTES_LIT("}:weir:"), bytes_str(length),
+                                       BYTES_LIT(":"),       bytes_of(m->key.ptr, m->key.len),
+                                       BYTES_LIT(":"),       bytes_of(m->id.ptr, m->id.len)};
+    size_t len = 0;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        len += parts[i].len;
+    }
+    uint8_t *text = arena_alloc(a, len);
+    uint8_t *pos = text;
+    for (size_t i = 0; text != NULL && i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (parts[i].len > 0) {
+            memcpy(pos, parts[i].ptr, parts[i].len);
+        }
+        pos += parts[i].len;
+    }
+    return bytes_of(text, text == NULL ? 0 : len);
+}
+
+/* A number as a word; false without memory. */
+static bool count_word(struct arena *a, struct words *words, int at, uint32_t count)
+{
+    const char *text = arena_printf(a, "%u", count);
+    words->at[at] = text == NULL ? "" : text;
+    words->lengths[at] = text == NULL ? 0 : strlen(text);
+    return text != NULL;
+}
+
+static bool put_keys(struct redis_sink *sink, struct arena *a, struct words *words,
+                     const struct weir_sink_message *m)
+{
+    struct weir_text stream = stream_of(sink, m);
+    struct weir_bytes memory = memory_key(a, stream, m);
+    word(words, stream.ptr, stream.len);
+    word(words, (const char *)memory.ptr, memory.len);
+    return memory.ptr != NULL;
+}
+
+/* EVALSHA sha n, then stream and memory key of each message, then window, maxlen, and fields, each
+ * message's behind their number. */
+static bool put_group(struct redis_sink *sink, struct arena *a, struct words *words,
+                      const struct weir_sink_batch *batch, uint32_t from, uint32_t end)
+{
+    word_str(words, "EVALSHA");
+    word(words, sink->sha1, SHA1_HEX);
+    word_str(words, "");
+    bool good = count_word(a, words, words->count - 1, 2 * (end - from));
+    for (uint32_t i = from; good && i < end; i++) {
+        good = put_keys(sink, a, words, &batch->messages[i]);
+    }
+    word_str(words, sink->window_s);
+    word_str(words, sink->maxlen);
+    for (uint32_t i = from; good && i < end; i++) {
+        int at = words->count;
+        word_str(words, "");
+        put_fields(words, &batch->messages[i]);
+        good = count_word(a, words, at, (uint32_t)(words->count - at - 1));
+    }
+    return good;
+}
+
 static bool send_group(struct redis_sink *sink, const struct weir_sink_batch *batch, uint32_t from,
                        uint32_t end)
 {
-    uint32_t count = end - from;
     struct words words;
-    struct arena *a = arena_new(16 * 1024 * 1024);
-    bool good = words_init(&words, (int)(5 + count * (2 + 1 + 2 * FIELDS_MAX))) && a != NULL;
-    if (good) {
-        word_str(&words, "EVALSHA");
-        word(&words, sink->sha1, SHA1_HEX);
-        const char *keys = arena_printf(a, "%u", 2 * count);
-        good = keys != NULL;
-        word_str(&words, good ? keys : "");
-    }
-    for (uint32_t i = from; good && i < end; i++) {
-        struct weir_text stream = stream_of(sink, &batch->messages[i]);
-        const char *memory =
-            arena_printf(a, "{%.*s}:weir:%.*s", (int)stream.len, stream.ptr,
-                         (int)batch->messages[i].id.len, batch->messages[i].id.ptr);
-        good = memory != NULL;
-        word(&words, stream.ptr, stream.len);
-        word_str(&words, good ? memory : "");
-    }
-    if (good) {
-        word_str(&words, sink->window_s);
-        word_str(&words, sink->maxlen);
-    }
-    for (uint32_t i = from; good && i < end; i++) {
-        int at = words.count;
-        word_str(&words, "");
-        put_fields(&words, &batch->messages[i]);
-        const char *fields = arena_printf(a, "%d", words.count - at - 1);
-        good = fields != NULL;
-        words.at[at] = good ? fields : "";
-        words.lengths[at] = good ? strlen(fields) : 0;
-    }
-    good = good && words_send(sink, &words);
+    struct arena *a = arena_new(GROUP_ARENA_BYTES);
+    bool good = words_init(&words, (int)(5 + (end - from) * (2 + 1 + 2 * FIELDS_MAX))) &&
+                a != NULL && put_group(sink, a, &words, batch, from, end) &&
+                words_send(sink, &words);
     words_fini(&words);
     arena_free(a);
     return good;
@@ -260,6 +302,9 @@ static void send_unsent(struct redis_sink *sink)
     while (sink->state == REDIS_READY && b != NULL) {
         struct redis_batch *next = b->next;
         if (!b->sent) {
+            if (loop_tcp_unsent(sink->loop, sink->tcp) > SEND_AHEAD_BYTES) {
+                return; /* an answer to what is under way comes back here */
+            }
             send_batch(sink, b);
         }
         b = next;
@@ -351,8 +396,12 @@ static bool on_group(struct redis_sink *sink, const redisReply *reply)
     }
     if (b->answered == b->batch->count) {
         take_first(sink);
+        send_unsent(sink);
     } else {
         b->group_end = group_end(b->batch, b->answered);
+    }
+    if (sink->state != REDIS_READY) {
+        return false;
     }
     if (sink->first != NULL && sink->first->sent) {
         loop_timer_start(sink->loop, sink->timer, ANSWER_MS);
@@ -509,7 +558,7 @@ static void redis_submit(void *arg, struct weir_sink_batch *batch)
     if (sink->state == REDIS_IDLE) {
         connect_now(sink);
     } else if (sink->state == REDIS_READY) {
-        send_batch(sink, b);
+        send_unsent(sink);
     }
 }
 

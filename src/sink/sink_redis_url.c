@@ -106,8 +106,15 @@ static enum weir_status parse_host(struct weir_bytes text, struct redis_url *url
     } else if (cut_at(&rest, ':', &host) && !parse_number(rest, UINT16_MAX, &port)) {
         return wrong(err, "the port is no number up to 65535");
     }
-    if (host.len == 0 || !copy_decoded(host, url->host, sizeof(url->host)) || port == 0) {
+    if (port == 0) {
+        return wrong(err, "the port is 0");
+    }
+    if (host.len == 0) {
         return wrong(err, "a host is missing");
+    }
+    if (memchr(host.ptr, '?', host.len) != NULL ||
+        !copy_decoded(host, url->host, sizeof(url->host))) {
+        return wrong(err, "the host is too long or no host's name");
     }
     url->port = (uint16_t)port;
     return WEIR_OK;
