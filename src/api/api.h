@@ -39,17 +39,17 @@ struct api_operation;
 
 struct api_call {
     /* In: set by the owner, on a zeroed struct. */
-    struct arena *arena;             /* everything of this call lives here */
+    struct arena *arena;              /* everything of this call lives here */
     const struct weir_value *request; /* the request document */
-    uint32_t wait_ms;                /* GetRecords: wait that long at the tip (X-Weir-Wait-Ms) */
-    bool may_block;                  /* the calling thread may block: API_BLOCKING is not used */
+    uint32_t wait_ms;                 /* GetRecords: wait that long at the tip (X-Weir-Wait-Ms) */
+    bool may_block;                   /* the calling thread may block: API_BLOCKING is not used */
     void (*wake)(struct api_call *call); /* from any thread, once per API_WAITING */
     void *owner;
 
     /* Out, when API_DONE. */
     enum weir_status status;
-    struct weir_value *response; /* status OK: the response document, {} at least */
-    struct weir_error error;     /* otherwise; error.code has the exception's name */
+    struct weir_value *response;      /* status OK: the response document, {} at least */
+    struct weir_error error;          /* otherwise; error.code has the exception's name */
     struct weir_value *error_members; /* NULL, or further members of the error's body (Item,
                                          CancellationReasons) */
 

@@ -31,6 +31,11 @@ static const char *const scan_legacy[] = {"AttributesToGet", "ScanFilter", "Cond
                                           NULL};
 const struct expression_use expression_use_scan = {scan_expressions, scan_legacy};
 
+static const char *const no_legacy[] = {NULL};
+const struct expression_use expression_use_transact = {put_expressions, no_legacy};
+const struct expression_use expression_use_transact_update = {update_expressions, no_legacy};
+const struct expression_use expression_use_transact_get = {get_expressions, no_legacy};
+
 /* ---- what goes together --------------------------------------------------------------------- */
 
 /* KeyConditions beside a FilterExpression are tolerated as long as no KeyConditionExpression is
@@ -44,78 +49,91 @@ static bool counts(const struct weir_value *from, const char *name)
     return request_member(from, name) != NULL;
 }
 
-static unsigned list_present(const struct weir_value *from, const char *const *names,
-                             struct buf *text)
+static unsigned count_present(const struct weir_value *from, const char *const *names)
 {
     unsigned found = 0;
     for (; *names != NULL; names++) {
-        if (counts(from, *names)) {
-            buf_printf(text, "%s%s", found++ == 0 ? "" : ", ", *names);
-        }
+        found += counts(from, *names);
     }
     return found;
 }
 
-static enum weir_status check_together(struct api_call *call, const struct weir_value *from,
-                                       const struct expression_use *use, unsigned *ret_expressions)
+static void put_present(struct buf *to, const struct weir_value *from, const char *const *names)
 {
-    struct buf expressions;
-    struct buf legacy;
-    buf_init(&expressions, 256);
-    buf_init(&legacy, 256);
-    *ret_expressions = list_present(from, use->expressions, &expressions);
-    enum weir_status status = WEIR_OK;
-    if (list_present(from, use->legacy, &legacy) > 0 && *ret_expressions > 0) {
-        status = call_invalid(call,
-                              "Can not use both expression and non-expression parameters in the "
-                              "same request: Non-expression parameters: {%.*s} Expression "
-                              "parameters: {%.*s}",
-                              BYTES_ARG(buf_bytes(&legacy)), BYTES_ARG(buf_bytes(&expressions)));
+    unsigned found = 0;
+    for (; *names != NULL; names++) {
+        if (counts(from, *names)) {
+            buf_printf(to, "%s%s", found++ == 0 ? "" : ", ", *names);
+        }
     }
-    buf_fini(&expressions);
-    buf_fini(&legacy);
+}
+
+static enum weir_status together_error(struct api_call *call, const struct weir_value *from,
+                                       const struct expression_use *use)
+{
+    struct buf text;
+    buf_init(&text, 1024);
+    buf_put_str(&text, "Non-expression parameters: {");
+    put_present(&text, from, use->legacy);
+    buf_put_str(&text, "} Expression parameters: {");
+    put_present(&text, from, use->expressions);
+    enum weir_status status = call_invalid(call,
+                                           "Can not use both expression and non-expression "
+                                           "parameters in the same request: %.*s}",
+                                           BYTES_ARG(buf_bytes(&text)));
+    buf_fini(&text);
     return status;
 }
 
 /* Values stand in every expression but a projection. */
-static enum weir_status check_values_used(struct api_call *call, const struct weir_value *from,
-                                          const struct expression_use *use)
+static bool takes_values(const char *expression)
+{
+    return strcmp(expression, "ProjectionExpression") != 0;
+}
+
+static enum weir_status values_error(struct api_call *call, const struct expression_use *use)
 {
     struct buf names;
-    buf_init(&names, 256);
+    buf_init(&names, 1024);
     unsigned kinds = 0;
-    bool used = false;
     for (const char *const *name = use->expressions; *name != NULL; name++) {
-        if (strcmp(*name, "ProjectionExpression") != 0) {
+        if (takes_values(*name)) {
             buf_printf(&names, "%s%s", kinds++ == 0 ? "" : " and ", *name);
-            used = used || request_member(from, *name) != NULL;
         }
     }
-    enum weir_status status = WEIR_OK;
-    if (!used && kinds > 0) {
-        status = call_invalid(call,
-                              "ExpressionAttributeValues can only be specified when using "
-                              "expressions: %.*s %s null",
-                              BYTES_ARG(buf_bytes(&names)), kinds > 1 ? "are" : "is");
-    }
+    enum weir_status status = call_invalid(call,
+                                           "ExpressionAttributeValues can only be specified when "
+                                           "using expressions: %.*s %s null",
+                                           BYTES_ARG(buf_bytes(&names)), kinds > 1 ? "are" : "is");
     buf_fini(&names);
     return status;
+}
+
+static bool values_are_used(const struct weir_value *from, const struct expression_use *use)
+{
+    bool any = false;
+    for (const char *const *name = use->expressions; *name != NULL; name++) {
+        any = any || takes_values(*name);
+        if (takes_values(*name) && request_member(from, *name) != NULL) {
+            return true;
+        }
+    }
+    return !any;
 }
 
 enum weir_status expressions_mix(struct api_call *call, const struct weir_value *from,
                                  const struct expression_use *use)
 {
-    unsigned expressions = 0;
-    enum weir_status status = check_together(call, from, use, &expressions);
-    if (status != WEIR_OK) {
-        return status;
+    unsigned expressions = count_present(from, use->expressions);
+    if (expressions > 0 && count_present(from, use->legacy) > 0) {
+        return together_error(call, from, use);
     }
     if (request_member(from, "ExpressionAttributeNames") != NULL && expressions == 0) {
         return call_invalid(
             call, "ExpressionAttributeNames can only be specified when using expressions");
     }
-    if (request_member(from, "ExpressionAttributeValues") != NULL) {
-        return check_values_used(call, from, use);
+    if (request_member(from, "ExpressionAttributeValues") != NULL && !values_are_used(from, use)) {
+        return values_error(call, use);
     }
     return WEIR_OK;
 }
@@ -171,9 +189,10 @@ static enum weir_status read_values(struct api_call *call, const struct weir_val
 }
 
 enum weir_status expressions_begin(struct api_call *call, const struct weir_value *from,
+                                   const struct expression_use *use,
                                    struct expressions *ret_expressions)
 {
-    *ret_expressions = (struct expressions){.call = call, .from = from};
+    *ret_expressions = (struct expressions){.call = call, .from = from, .use = use};
     const struct weir_value *names = request_member(from, "ExpressionAttributeNames");
     const struct weir_value *doc = request_member(from, "ExpressionAttributeValues");
     struct weir_value *values = NULL;
@@ -195,6 +214,17 @@ enum weir_status expressions_end(struct expressions *e)
     return expr_names_check(&e->names, &e->call->error);
 }
 
+/* A legacy parameter, if the operation has it; others of that name are unknown members. */
+static const struct weir_value *legacy_member(const struct expressions *e, const char *name)
+{
+    for (const char *const *at = e->use->legacy; *at != NULL; at++) {
+        if (strcmp(*at, name) == 0) {
+            return request_member(e->from, name);
+        }
+    }
+    return NULL;
+}
+
 /* ---- the expressions ------------------------------------------------------------------------ */
 
 enum weir_status expressions_update(struct expressions *e, struct expr_update **ret_update)
@@ -205,7 +235,7 @@ enum weir_status expressions_update(struct expressions *e, struct expr_update **
         return expr_parse_update(call->arena, request_string(e->from, "UpdateExpression"),
                                  &e->names, ret_update, &call->error);
     }
-    const struct weir_value *updates = request_member(e->from, "AttributeUpdates");
+    const struct weir_value *updates = legacy_member(e, "AttributeUpdates");
     if (updates == NULL) {
         return WEIR_OK;
     }
@@ -214,7 +244,7 @@ enum weir_status expressions_update(struct expressions *e, struct expr_update **
 
 static enum weir_status check_operator(struct expressions *e, const struct weir_value *conditions)
 {
-    if (request_member(e->from, "ConditionalOperator") == NULL) {
+    if (request_member(e->from, "ConditionalOperator") == NULL || e->use->legacy[0] == NULL) {
         return WEIR_OK;
     }
     if (conditions == NULL) {
@@ -246,7 +276,7 @@ static enum weir_status condition_of(struct expressions *e, enum expr_kind kind,
         return expr_parse_condition(call->arena, kind, request_string(e->from, expression),
                                     &e->names, ret_condition, &call->error);
     }
-    const struct weir_value *conditions = request_member(e->from, legacy);
+    const struct weir_value *conditions = legacy_member(e, legacy);
     enum weir_status status = check_operator(e, conditions);
     if (status != WEIR_OK || conditions == NULL || conditions->u.map.count == 0) {
         return status;
@@ -304,7 +334,7 @@ enum weir_status expressions_projection(struct expressions *e,
         return expr_parse_projection(call->arena, request_string(e->from, "ProjectionExpression"),
                                      &e->names, ret_projection, &call->error);
     }
-    const struct weir_value *names = request_member(e->from, "AttributesToGet");
+    const struct weir_value *names = legacy_member(e, "AttributesToGet");
     if (names == NULL) {
         return WEIR_OK;
     }

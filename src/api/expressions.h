@@ -28,16 +28,22 @@ extern const struct expression_use expression_use_update;
 extern const struct expression_use expression_use_get;
 extern const struct expression_use expression_use_query;
 extern const struct expression_use expression_use_scan;
+/* Elements of a transaction, which is younger than the legacy parameters. */
+extern const struct expression_use expression_use_transact;
+extern const struct expression_use expression_use_transact_update;
+extern const struct expression_use expression_use_transact_get;
 
 struct expressions {
     struct api_call *call;
     const struct weir_value *from; /* the document that has the parameters */
+    const struct expression_use *use;
     struct expr_names names;
 };
 
 enum weir_status expressions_mix(struct api_call *call, const struct weir_value *from,
                                  const struct expression_use *use);
 enum weir_status expressions_begin(struct api_call *call, const struct weir_value *from,
+                                   const struct expression_use *use,
                                    struct expressions *ret_expressions);
 enum weir_status expressions_end(struct expressions *e);
 

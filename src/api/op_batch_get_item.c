@@ -94,7 +94,7 @@ static enum weir_status read_table(struct api_call *call, const struct value_mem
     }
     struct expressions e;
     if (status == WEIR_OK) {
-        status = expressions_begin(call, table->from, &e);
+        status = expressions_begin(call, table->from, &expression_use_get, &e);
     }
     if (status == WEIR_OK) {
         status = expressions_projection(&e, &table->projection);

@@ -30,7 +30,7 @@ static enum weir_status read_request(struct api_call *call, struct weir_value **
     }
     struct expressions e;
     if (status == WEIR_OK) {
-        status = expressions_begin(call, call->request, &e);
+        status = expressions_begin(call, call->request, &expression_use_get, &e);
     }
     if (status == WEIR_OK) {
         status = expressions_projection(&e, ret_projection);

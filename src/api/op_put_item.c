@@ -35,7 +35,7 @@ static enum weir_status read_request(struct api_call *call, const struct item_wr
     }
     struct expressions e;
     if (status == WEIR_OK) {
-        status = expressions_begin(call, call->request, &e);
+        status = expressions_begin(call, call->request, &expression_use_put, &e);
     }
     if (status == WEIR_OK) {
         status = expressions_condition(&e, ret_condition);

@@ -85,7 +85,7 @@ static enum weir_status check_filter(struct api_call *call, const struct page *p
 static enum weir_status read_expressions(struct api_call *call, struct page *page)
 {
     struct expressions e;
-    enum weir_status status = expressions_begin(call, call->request, &e);
+    enum weir_status status = expressions_begin(call, call->request, &expression_use_query, &e);
     if (status == WEIR_OK) {
         status = expressions_key_condition(&e, page->request.table, &page->key);
     }

@@ -62,7 +62,7 @@ static enum weir_status read_segments(struct api_call *call, struct page *page)
 static enum weir_status read_expressions(struct api_call *call, struct page *page)
 {
     struct expressions e;
-    enum weir_status status = expressions_begin(call, call->request, &e);
+    enum weir_status status = expressions_begin(call, call->request, &expression_use_scan, &e);
     if (status == WEIR_OK) {
         status = expressions_filter(&e, "ScanFilter", &page->filter);
     }

@@ -50,12 +50,12 @@ static enum weir_status read_get(struct api_call *call, const struct weir_value 
     struct expressions e;
     struct expr_projection *projection = NULL;
     struct engine_table *table;
-    enum weir_status status = expressions_mix(call, get, &expression_use_get);
+    enum weir_status status = expressions_mix(call, get, &expression_use_transact_get);
     if (status == WEIR_OK) {
         status = request_item(call, get, "Key", &key);
     }
     if (status == WEIR_OK) {
-        status = expressions_begin(call, get, &e);
+        status = expressions_begin(call, get, &expression_use_transact_get, &e);
     }
     if (status == WEIR_OK) {
         status = expressions_projection(&e, &projection);

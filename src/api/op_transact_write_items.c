@@ -83,11 +83,12 @@ static const struct {
     const char *name;
     enum engine_op_kind kind;
     const char *item; /* the member that has the key */
+    const struct expression_use *use;
 } actions[] = {
-    {"ConditionCheck", ENGINE_CHECK, "Key"},
-    {"Put", ENGINE_PUT, "Item"},
-    {"Delete", ENGINE_DELETE, "Key"},
-    {"Update", ENGINE_UPDATE, "Key"},
+    {"ConditionCheck", ENGINE_CHECK, "Key", &expression_use_transact},
+    {"Put", ENGINE_PUT, "Item", &expression_use_transact},
+    {"Delete", ENGINE_DELETE, "Key", &expression_use_transact},
+    {"Update", ENGINE_UPDATE, "Key", &expression_use_transact_update},
 };
 #define ACTION_COUNT (sizeof(actions) / sizeof(actions[0]))
 
@@ -147,14 +148,16 @@ static enum weir_status read_op(struct api_call *call, const struct weir_value *
                                 struct transact_op *op)
 {
     enum weir_status status = find_action(call, element, op);
-    if (status == WEIR_OK) {
-        status = expressions_mix(call, op->from, &expression_use_update);
+    if (status != WEIR_OK) {
+        return status;
     }
+    const struct expression_use *use = actions[op->action].use;
+    status = expressions_mix(call, op->from, use);
     if (status == WEIR_OK) {
         status = request_item(call, op->from, actions[op->action].item, &op->item);
     }
     if (status == WEIR_OK) {
-        status = expressions_begin(call, op->from, &op->expressions);
+        status = expressions_begin(call, op->from, use, &op->expressions);
     }
     if (status == WEIR_OK && actions[op->action].kind == ENGINE_UPDATE) {
         status = expressions_update(&op->expressions, &op->update);

@@ -45,7 +45,7 @@ static enum weir_status read_request(struct api_call *call, struct weir_value **
     }
     struct expressions e;
     if (status == WEIR_OK) {
-        status = expressions_begin(call, call->request, &e);
+        status = expressions_begin(call, call->request, &expression_use_update, &e);
     }
     if (status == WEIR_OK) {
         status = expressions_update(&e, ret_update);

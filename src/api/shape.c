@@ -131,11 +131,12 @@ static enum weir_status map_of_error(struct walk *walk, const struct shape *shap
         return type_error(walk, "Unrecognized collection type java.util.Map<java.lang.String, "
                                 "java.lang.String>");
     }
-    const char *name = element->name != NULL ? element->name : "WriteRequest";
+    bool lists = element->kind == SHAPE_LIST;
     return call_error(walk->call, WEIR_SERIALIZATION,
                       "Unrecognized collection type java.util.Map<java.lang.String, "
-                      "com.amazonaws.dynamodb.v20120810.%s>",
-                      name);
+                      "%scom.amazonaws.dynamodb.v20120810.%s>%s",
+                      lists ? "java.util.List<" : "",
+                      lists ? element->element->name : element->name, lists ? ">" : "");
 }
 
 static enum weir_status check_map(struct walk *walk, const struct shape *shape,

@@ -2,6 +2,8 @@
 /* The step function: what waits, what blocks, what is done at once; each on a loop's thread. */
 #include "api_test.h"
 
+#include "base/fault.h"
+
 static enum api_progress start(struct fixture *f, struct api_call *call, const char *operation)
 {
     return api_start_named(f->api, call, bytes_str(operation));
@@ -129,6 +131,22 @@ static void test_table_that_goes_in_between_is_not_found(void **state)
     assert_string_equal(put->error.message, "Requested resource not found");
 }
 
+static void test_failed_commit_leaves_the_outcome_unknown(void **state)
+{
+    struct fixture *f = *state;
+    struct weir_error err = {0};
+    test_create(f, false);
+    struct api_call *call = test_call(f, "{'TableName':'tab','Item':{'pk':{'S':'a'}}}");
+    assert_int_equal(start(f, call, "PutItem"), API_WAITING);
+    assert_int_equal(fault_arm("kv.commit=error@1", &err), WEIR_OK);
+    test_turn(f);
+    assert_int_equal(fault_arm(NULL, &err), WEIR_OK);
+    assert_int_equal(api_resume(call), API_DONE);
+    assert_int_not_equal(call->status, WEIR_OK);
+    assert_int_equal(call->error.outcome, WEIR_OUTCOME_UNKNOWN);
+    assert_true(api_http_status(call) >= 500);
+}
+
 /* Requests in process hold items, not DynamoDB-JSON. */
 static void test_items_in_process_need_no_json(void **state)
 {
@@ -163,6 +181,7 @@ int main(void)
         TEST(test_thread_that_may_block_is_never_asked_to),
         TEST(test_stopped_engine_is_unavailable),
         TEST(test_table_that_goes_in_between_is_not_found),
+        TEST(test_failed_commit_leaves_the_outcome_unknown),
         TEST(test_items_in_process_need_no_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
