@@ -55,7 +55,8 @@ struct client_request {
     struct client_request *prev, *next;
 };
 
-/* Starts; done() follows on request->loop, never inside this call. @thread any */
+/* Starts; done() follows on request->loop, never inside this call, and also after
+ * weir_client_close (WEIR_CLOSED): the loop must go on until then. @thread any */
 void client_start(struct weir_client *client, struct client_request *request);
 /* Asks for an early end (WEIR_CANCELLED); done() still follows once. @thread the request's loop's
  */

@@ -21,17 +21,19 @@ void retry_settle(struct client_request *request)
     request->error.outcome = request->unknown ? WEIR_OUTCOME_UNKNOWN : WEIR_NOT_APPLIED;
 }
 
-/* The table's "may succeed later", without what a wait of seconds does not change. */
-static bool status_passes(enum weir_status status)
+/* What "may succeed later" (the table's word, or the transport's), without what a wait of seconds
+ * does not change. */
+static bool error_passes(const struct client_request *request)
 {
-    return weir_status_retryable(status) == 1 && status != WEIR_NO_MEMORY &&
-           status != WEIR_CANCELLED && status != WEIR_LOCK_HELD && status != WEIR_NO_SPACE;
+    enum weir_status status = request->status;
+    return request->error.retryable == 1 && status != WEIR_NO_MEMORY && status != WEIR_CANCELLED &&
+           status != WEIR_LOCK_HELD && status != WEIR_NO_SPACE;
 }
 
 bool retry_wanted(const struct client_request *request, uint32_t attempts_max)
 {
     if (request->status == WEIR_OK || request->cancelled || request->attempts >= attempts_max ||
-        !status_passes(request->status)) {
+        !error_passes(request)) {
         return false;
     }
     return request->error.outcome != WEIR_OUTCOME_UNKNOWN ||

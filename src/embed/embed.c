@@ -112,6 +112,9 @@ static void fill(struct embed_call *call)
     request->error_members = call->api.error_members;
     if (call->api.status != WEIR_OK) {
         request->error = call->api.error;
+        if (request->status == WEIR_SERVER) {
+            request->error.retryable = 0; /* an engine that failed stays so until it is reopened */
+        }
     } else if (call->deadline_ns != 0 && is_at_tip(call) && is_cancelled(call)) {
         request->response = NULL;
         request->status = error_set(&request->error, WEIR_CANCELLED, "%s: cancelled while waiting",

@@ -111,7 +111,7 @@ static struct engine_stream *make_stream(struct engine *engine, struct arena *a,
 static struct engine_stream *close_stream(struct engine *engine, struct arena *a,
                                           const struct engine_stream *old, uint64_t seq)
 {
-    struct engine_stream stream = *old;
+    struct engine_stream stream = stream_fields(old);
     stream.enabled = false;
     stream.disabled_ms = engine->batch.commit_ms;
     stream.shards = ARENA_ARRAY(a, struct engine_shard, old->shard_count);
@@ -259,7 +259,7 @@ static enum weir_status update_ttl(struct engine *engine, struct engine_request 
         return status;
     }
     (void)batch_next_seq(engine);
-    struct engine_table changed = *table;
+    struct engine_table changed = table_fields(table);
     changed.ttl_attribute = request->ttl_attribute;
     changed.ttl_changed_ms = engine->batch.commit_ms;
     return put_result(engine, request, &changed, NULL);
@@ -285,7 +285,7 @@ static enum weir_status update_stream(struct engine *engine, struct engine_reque
         return status;
     }
     uint64_t seq = batch_next_seq(engine);
-    struct engine_table changed = *table;
+    struct engine_table changed = table_fields(table);
     changed.stream_enabled = request->stream_enabled;
     changed.stream = request->stream_enabled
                          ? make_stream(engine, request->arena, table, request->view, seq)

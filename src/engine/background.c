@@ -191,7 +191,7 @@ static void forget_in_table(struct engine *engine, const struct engine_stream *s
     if (table == NULL || table->stream == NULL || table->stream->id != stream->id) {
         return;
     }
-    struct engine_table prototype = *table;
+    struct engine_table prototype = table_fields(table);
     prototype.stream = NULL;
     struct engine_table *changed = table_new(&prototype);
     if (changed == NULL) {

@@ -86,6 +86,22 @@ void counters_unref(struct engine_table_counters *counters); /* accepts NULL */
 
 /* Copies with one reference, of what the prototype says; its stream and counters are referenced. */
 struct engine_table *table_new(const struct engine_table *prototype);
+
+/* The fields as a prototype for a changed one. Not the count of references (their last member):
+ * other threads change it meanwhile. */
+static inline struct engine_table table_fields(const struct engine_table *table)
+{
+    struct engine_table fields = {0};
+    memcpy(&fields, table, offsetof(struct engine_table, refs));
+    return fields;
+}
+
+static inline struct engine_stream stream_fields(const struct engine_stream *stream)
+{
+    struct engine_stream fields = {0};
+    memcpy(&fields, stream, offsetof(struct engine_stream, refs));
+    return fields;
+}
 struct engine_table *table_ref(struct engine_table *table);
 struct engine_stream *stream_new(const struct engine_stream *prototype);
 struct engine_stream *stream_ref(struct engine_stream *stream);

@@ -143,6 +143,9 @@ static void admin_advance(struct feed *feed)
     case STEP_START:
         rows_store_start(feed);
         break;
+    case STEP_TABLE_AGAIN:
+        rows_describe_table_again(feed);
+        break;
     case STEP_LIST:
     case STEP_IDLE:
         shard_list_advance(feed);

@@ -35,7 +35,10 @@ struct feed_batch;
 
 enum feed_start {
     FEED_START_HORIZON, /* everything that is retained */
-    FEED_START_NOW,     /* changes from now on, also those in shards born later */
+    FEED_START_NOW,     /* changes from now on, also those in shards born later. "Now" is, for each
+                           shard, when the feed got hold of it, between feed_start and the first
+                           on_tip; a restart before the first record goes back to feed_start, and
+                           then up to 5 s before it may come too (clocks differ) */
 };
 
 enum feed_event { FEED_INSERT, FEED_MODIFY, FEED_REMOVE };
@@ -103,7 +106,9 @@ void feed_resume(struct feed *feed);
 /* Stops reading, stores the positions that were reached and gives the leases back; then calls
  * stopped(arg). Records still out may be done or not until then. Twice is harmless. */
 void feed_stop(struct feed *feed, void (*stopped)(void *arg), void *arg);
-/* After stopped() only; frees batches that are still out. Accepts NULL. */
+/* Frees batches that are still out. Accepts NULL. Before stopped() it is what a killed process
+ * leaves: nothing is stored or given back, no handler is called any more, and the memory goes once
+ * the calls under way have come back on the loop. */
 void feed_free(struct feed *feed);
 
 struct feed_figures {

@@ -59,6 +59,11 @@
 /* DynamoDB Streams: 21 to 40 digits (API model); room for servers that take more. */
 #define FEED_SEQUENCE_SIZE 65
 #define FEED_SHARD_ID_MAX 255
+/* Memory of the batches that are out; reading stops above it, whatever their records count. */
+#define FEED_UNHANDLED_BYTES_MAX (256u * 1024 * 1024)
+/* A shard that ended is forgotten so long after, once no list shows it: lists are not consistent,
+ * and a shard that is shown again must not be taken for a new one. */
+#define FEED_FORGET_MS (48LL * 3600 * 1000)
 #define FEED_BUCKETS 1024
 
 enum feed_phase {
@@ -90,6 +95,7 @@ enum feed_step {
     STEP_ROWS,             /* read this pipeline's rows, page by page */
     STEP_START,            /* make "from now on" durable */
     STEP_LIST,             /* list shards, page by page */
+    STEP_TABLE_AGAIN,      /* everything ended: has the table another stream by now? */
     STEP_IDLE
 };
 
@@ -136,6 +142,7 @@ struct frontier_batch {
     struct feed_shard *shard;
     struct frontier_batch *next; /* later read */
     struct arena *arena;
+    size_t bytes;    /* of the arena, counted in the feed */
     bool *done;      /* per record */
     uint32_t prefix; /* the first that is not done */
     uint32_t done_count;
@@ -152,6 +159,8 @@ struct feed_shard {
     enum shard_state state;
 
     bool closed_at_start; /* it had an ending number in the first list */
+    uint32_t list_number; /* the last list that showed it */
+    int64_t ended_ms;     /* wall clock, when it became ENDED */
     bool has_child;       /* one is listed */
     bool children_wanted; /* it ended; its children are being looked for */
     uint32_t children_tries;
@@ -203,6 +212,7 @@ struct feed {
     bool flush_running;   /* the flush timer runs */
     bool refresh_due;     /* a full list is wanted */
     bool no_shard_filter; /* the server does not know CHILD_SHARDS */
+    bool other_stream;    /* there are rows of another stream ARN */
     bool first_start;     /* this pipeline has no row yet */
     struct loop_timer *turn_timer, *flush_timer, *refresh_timer, *stop_timer;
 
@@ -217,8 +227,10 @@ struct feed {
 
     struct feed_shard *shards, **shards_last;
     struct feed_shard *buckets[FEED_BUCKETS];
+    uint32_t list_number;           /* of the full list under way or last read */
     struct feed_shard *children_of; /* the list under way is of its children; NULL: full */
-    uint32_t unhandled;
+    uint32_t unhandled;             /* records out */
+    size_t unhandled_bytes;         /* of the arenas of batches */
 
     enum weir_status failure;
     struct weir_error failure_error;
@@ -320,6 +332,7 @@ void position_release(struct feed_shard *shard);
 
 /* The steps of the admin slot before the first list. */
 void rows_describe_table(struct feed *feed);
+void rows_describe_table_again(struct feed *feed);
 void rows_describe_positions(struct feed *feed);
 void rows_create_positions(struct feed *feed);
 void rows_scan(struct feed *feed);

@@ -31,6 +31,8 @@ struct frontier_batch *frontier_add(struct feed_shard *shard, struct arena *take
     b->shard = shard;
     b->arena = take_arena;
     b->done = done;
+    b->bytes = arena_used(take_arena);
+    shard->feed->unhandled_bytes += b->bytes;
     memcpy(b->last_sequence, last.ptr, last.len);
     for (uint32_t i = 0; i < count; i++) {
         records[i].batch = &b->batch;
@@ -81,6 +83,7 @@ static bool mark_done(struct frontier_batch *b, uint32_t index)
         set_handled(shard, b->batch.records[b->prefix - 1].sequence);
     }
     if (b->done_count == b->batch.count) {
+        shard->feed->unhandled_bytes -= b->bytes;
         arena_free(b->arena);
         b->arena = NULL;
         b->done = NULL;

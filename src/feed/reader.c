@@ -249,7 +249,8 @@ void reader_advance(struct feed_shard *shard)
     }
     if (shard->iterator == NULL) {
         fetch_iterator(shard);
-    } else if (!feed->paused && feed->unhandled < feed->options.unhandled_max) {
+    } else if (!feed->paused && feed->unhandled < feed->options.unhandled_max &&
+               feed->unhandled_bytes < FEED_UNHANDLED_BYTES_MAX) {
         get_records(shard);
     }
 }

@@ -12,8 +12,9 @@
  * has no position of its own, it is read from the horizon and what is older than that time is
  * skipped. Only in the process that made the start row, LATEST saves reading what would be skipped.
  *
- * Rows of another stream ARN are of a stream that was disabled since: they are counted as a gap
- * when they did not end, and otherwise ignored; the old stream is not drained.
+ * Rows of another stream ARN are of a stream that was disabled since. They are ignored, and the old
+ * stream is not drained: the first start on the new stream counts a gap, for what was changed
+ * between the two was recorded by neither. A feed that sees its stream replaced fails with one.
  */
 #include "feed/feed_internal.h"
 
@@ -22,9 +23,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "value/number.h"
-
-#define ROWS_BYTES (64u * 1024 * 1024)
 
 /* ---- keys and rows --------------------------------------------------------------------------- */
 
@@ -198,6 +196,39 @@ void rows_describe_table(struct feed *feed)
     describe(feed, feed->options.table, on_table);
 }
 
+static void on_table_again(struct feed_call *call)
+{
+    struct feed *feed = call->feed;
+    struct weir_bytes arn;
+    if (feed->phase != FEED_RUNNING) {
+        return;
+    }
+    if (call->request.status != WEIR_OK) {
+        if (call_may_retry(call)) {
+            call_retry(call);
+        } else {
+            feed_fail_call(call, "DescribeTable");
+        }
+        return;
+    }
+    feed->step = STEP_IDLE;
+    if (doc_text(value_get(call->request.response, "Table"), "LatestStreamArn", &arn) &&
+        !bytes_eq(arn, feed->stream_arn)) {
+        struct weir_error err = {0};
+        feed->figures.gaps++;
+        (void)error_set(&err, WEIR_GAP,
+                        "table %s: its stream was disabled, and enabled again as %.*s: changes in "
+                        "between are in neither; the old one was read to its end",
+                        feed->options.table, BYTES_ARG(arn));
+        feed_fail(feed, WEIR_GAP, &err);
+    }
+}
+
+void rows_describe_table_again(struct feed *feed)
+{
+    describe(feed, feed->options.table, on_table_again);
+}
+
 /* ---- the position table ---------------------------------------------------------------------- */
 
 static void on_positions(struct feed_call *call)
@@ -303,7 +334,7 @@ static enum weir_status use_item(struct feed *feed, const struct weir_value *ite
         return WEIR_CONFIG;
     }
     if (doc_text(item, "streamArn", &stream) && !bytes_eq(stream, feed->stream_arn)) {
-        feed->figures.gaps += row.position.kind == POSITION_END ? 0 : 1;
+        feed->other_stream = true;
         return WEIR_OK;
     }
     return keep_row(feed, &row, err);
@@ -313,6 +344,9 @@ static void rows_complete(struct feed *feed)
 {
     if (feed->row_count > 0) {
         qsort(feed->rows, feed->row_count, sizeof(feed->rows[0]), row_order);
+    }
+    if (feed->other_stream && feed->row_count == 0) {
+        feed->figures.gaps++;
     }
     bool now = feed->first_start && feed->options.start == FEED_START_NOW;
     feed->step = now ? STEP_START : STEP_LIST;

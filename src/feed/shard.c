@@ -35,6 +35,7 @@ void shard_move(struct feed_shard *shard, enum shard_state to)
     if (to == SHARD_ENDED) {
         shard->feed->figures.shards_open--;
         shard->feed->figures.shards_ended++;
+        shard->ended_ms = env_wall_ms(shard->feed->loop->env);
     }
     feed_turn_soon(shard->feed);
 }
@@ -177,6 +178,48 @@ static void first_list_complete(struct feed *feed)
     feed_move(feed, FEED_RUNNING);
 }
 
+/* ---- forgetting ------------------------------------------------------------------------------ */
+
+static bool may_be_forgotten(const struct feed *feed, const struct feed_shard *shard)
+{
+    return shard->state == SHARD_ENDED && shard->parent == NULL && !shard->children_wanted &&
+           shard->list_number != feed->list_number && call_idle(&shard->read) &&
+           call_idle(&shard->store) &&
+           env_wall_ms(feed->loop->env) - shard->ended_ms > FEED_FORGET_MS;
+}
+
+static void forget(struct feed *feed, struct feed_shard *shard)
+{
+    struct feed_shard **at = bucket_of(feed, shard->id);
+    while (*at != shard) {
+        at = &(*at)->bucket_next;
+    }
+    *at = shard->bucket_next;
+    for (struct feed_shard *s = feed->shards; s != NULL; s = s->next) {
+        if (s->parent == shard) {
+            s->parent = NULL;
+        }
+    }
+    shard_free(shard);
+}
+
+/* After a full list: so that what a feed remembers is bounded by what the stream retains. Parents
+ * go before their children. */
+static void forget_old(struct feed *feed)
+{
+    struct feed_shard **at = &feed->shards;
+    while (*at != NULL) {
+        struct feed_shard *shard = *at;
+        if (may_be_forgotten(feed, shard)) {
+            *at = shard->next;
+            forget(feed, shard);
+        } else {
+            at = &shard->next;
+        }
+    }
+    feed->shards_last = at;
+}
+
 /* ---- children of a shard that ended ---------------------------------------------------------- */
 
 void shard_want_children(struct feed_shard *shard)
@@ -225,13 +268,16 @@ static enum weir_status merge_shard(struct feed *feed, const struct weir_value *
     if (parent_id.len > FEED_SHARD_ID_MAX || bytes_eq(parent_id, id)) {
         return error_set(err, WEIR_PROTOCOL, "shard %.*s has no usable parent id", BYTES_ARG(id));
     }
-    if (shard_find(feed, id) != NULL) {
+    struct feed_shard *shard = shard_find(feed, id);
+    if (shard != NULL) {
+        shard->list_number = feed->list_number;
         return WEIR_OK;
     }
-    struct feed_shard *shard = shard_new(feed, id, parent_id);
+    shard = shard_new(feed, id, parent_id);
     if (shard == NULL) {
         return error_set(err, WEIR_NO_MEMORY, "no memory for a shard");
     }
+    shard->list_number = feed->list_number;
     shard->closed_at_start = !feed->listed && doc_text(value_get(doc, "SequenceNumberRange"),
                                                        "EndingSequenceNumber", &ending);
     shard_add(feed, shard);
@@ -251,13 +297,16 @@ static void list_complete(struct feed *feed)
     }
     settle_children(feed);
     if (feed->children_of == NULL) {
+        forget_old(feed);
         bool soon = feed->stream_enabling && feed->shards == NULL;
         feed->refresh_due = false;
         loop_timer_start(feed->loop, feed->refresh_timer,
                          soon ? FEED_ENABLING_MS : FEED_REFRESH_MS);
     }
+    bool over = feed->children_of == NULL && feed->listed && feed->figures.shards_open == 0 &&
+                !feed->stream_enabled && !feed->stream_enabling;
     feed->children_of = NULL;
-    feed->step = STEP_IDLE;
+    feed->step = over ? STEP_TABLE_AGAIN : STEP_IDLE;
     if (!feed->listed) {
         first_list_complete(feed);
     }
@@ -372,6 +421,7 @@ void shard_list_advance(struct feed *feed)
     }
     bool filtered = wanting != NULL && wanting->children_tries == 0 && !feed->no_shard_filter;
     feed->children_of = filtered ? wanting : NULL;
+    feed->list_number += filtered ? 0 : 1;
     feed->step = STEP_LIST;
     uint64_t pause = wanting == NULL ? 0 : children_pause_ms(wanting->children_tries);
     if (pause > 0) {

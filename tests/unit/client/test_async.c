@@ -17,6 +17,7 @@ struct async {
     unsigned started, done, done_early;
     bool starting;
     bool close_when_done_once;
+    struct loop_task task;
 };
 
 static void on_done(struct client_request *request)
@@ -116,13 +117,18 @@ static void refused_call_completes_on_its_loop(void **state)
     async_close(&a);
 }
 
+static void cancel_first(void *arg)
+{
+    struct async *a = arg;
+    client_cancel(&a->requests[0]);
+}
+
 static void *cancel_later(void *arg)
 {
     struct async *a = arg;
-    static struct loop_task task;
     script_server_await(a->f.server, 1);
-    task = (struct loop_task){.fn = (void (*)(void *))client_cancel, .arg = &a->requests[0]};
-    loop_post(a->loop, &task);
+    a->task = (struct loop_task){.fn = cancel_first, .arg = a};
+    loop_post(a->loop, &a->task);
     return NULL;
 }
 
@@ -212,30 +218,90 @@ static void closing_ends_a_synchronous_call(void **state)
     fixture_close(&b.f);
 }
 
-static void closing_ends_calls_that_wait_for_another_attempt(void **state)
+/* Only the loop's thread, which is this one, ends a request's backoff. */
+static void close_in_backoff(void *arg)
+{
+    struct async *a = arg;
+    pthread_mutex_lock(&a->f.client->mu);
+    bool waits = a->requests[0].state == REQUEST_BACKOFF;
+    pthread_mutex_unlock(&a->f.client->mu);
+    if (!waits) {
+        loop_post(a->loop, &a->task);
+        return;
+    }
+    weir_client_close(a->f.client);
+    a->f.client = NULL;
+}
+
+#define THROTTLED_STEPS 240
+
+static void throttle_all(struct script_step steps[THROTTLED_STEPS])
+{
+    for (size_t i = 0; i < THROTTLED_STEPS; i++) {
+        steps[i] = (struct script_step){.status = 400, .body = FAILURE("ThrottlingException")};
+    }
+}
+
+static void closing_ends_a_call_that_waits_for_another_attempt(void **state)
 {
     (void)state;
     struct async a;
-    struct blocked b = {.operation = "PutItem"};
-    pthread_t thread;
-    const struct script_step throttled = {.status = 400, .body = FAILURE("ThrottlingException")};
-    struct script_step steps[240];
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        steps[i] = throttled;
-    }
-    async_open(&a, steps, sizeof(steps) / sizeof(steps[0]), 100);
+    struct script_step steps[THROTTLED_STEPS];
+    throttle_all(steps);
+    async_open(&a, steps, THROTTLED_STEPS, 100);
     struct client_request *request = start(&a, "PutItem");
-    b.f.client = a.f.client;
-    assert_int_equal(pthread_create(&thread, NULL, call_blocked, &b), 0);
-    script_server_await(a.f.server, 2);
-    weir_client_close(a.f.client);
-    a.f.client = NULL;
+    a.task = (struct loop_task){.fn = close_in_backoff, .arg = &a};
+    loop_post(a.loop, &a.task);
     loop_run(a.loop);
-    (void)pthread_join(thread, NULL);
     assert_int_equal(request->status, WEIR_CLOSED);
     assert_int_equal(request->error.outcome, WEIR_NOT_APPLIED);
-    assert_int_equal(b.status, WEIR_CLOSED);
     async_close(&a);
+}
+
+static void on_cancel(void *arg)
+{
+    struct async *a = arg;
+    pthread_mutex_lock(&a->f.client->mu);
+    bool waits = a->requests[0].state == REQUEST_BACKOFF;
+    pthread_mutex_unlock(&a->f.client->mu);
+    if (waits) {
+        client_cancel(&a->requests[0]);
+    } else {
+        loop_post(a->loop, &a->task);
+    }
+}
+
+static void call_that_waits_for_another_attempt_can_be_cancelled(void **state)
+{
+    (void)state;
+    struct async a;
+    struct script_step steps[THROTTLED_STEPS];
+    throttle_all(steps);
+    async_open(&a, steps, THROTTLED_STEPS, 100);
+    struct client_request *request = start(&a, "PutItem");
+    a.task = (struct loop_task){.fn = on_cancel, .arg = &a};
+    loop_post(a.loop, &a.task);
+    loop_run(a.loop);
+    assert_int_equal(request->status, WEIR_CANCELLED);
+    assert_int_equal(request->error.outcome, WEIR_NOT_APPLIED);
+    async_close(&a);
+}
+
+static void closing_ends_a_synchronous_call_that_is_retried(void **state)
+{
+    (void)state;
+    struct blocked b = {.operation = "PutItem"};
+    struct script_step steps[THROTTLED_STEPS];
+    pthread_t thread;
+    throttle_all(steps);
+    fixture_open(&b.f, steps, THROTTLED_STEPS, 100);
+    assert_int_equal(pthread_create(&thread, NULL, call_blocked, &b), 0);
+    script_server_await(b.f.server, 2);
+    weir_client_close(b.f.client);
+    b.f.client = NULL;
+    (void)pthread_join(thread, NULL);
+    assert_int_equal(b.status, WEIR_CLOSED);
+    fixture_close(&b.f);
 }
 
 int main(void)
@@ -248,7 +314,9 @@ int main(void)
         cmocka_unit_test(closing_ends_what_is_under_way),
         cmocka_unit_test(closing_inside_done_ends_the_others),
         cmocka_unit_test(closing_ends_a_synchronous_call),
-        cmocka_unit_test(closing_ends_calls_that_wait_for_another_attempt),
+        cmocka_unit_test(closing_ends_a_call_that_waits_for_another_attempt),
+        cmocka_unit_test(call_that_waits_for_another_attempt_can_be_cancelled),
+        cmocka_unit_test(closing_ends_a_synchronous_call_that_is_retried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

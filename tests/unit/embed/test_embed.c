@@ -634,6 +634,7 @@ static void failed_commit_leaves_a_write_unknown(void **state)
     assert_int_equal(fault_arm(NULL, NULL), WEIR_OK);
     assert_int_not_equal(status, WEIR_OK);
     assert_int_equal(err.outcome, WEIR_OUTCOME_UNKNOWN);
+    assert_int_equal(err.retryable, 0);
     weir_client_close(client);
     client = open_at(folder.url);
     weir_free(call(client, "PutItem", put, WEIR_OK));

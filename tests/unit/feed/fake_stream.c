@@ -44,7 +44,7 @@ static void describe_table(struct client_request *request)
     value_add_str(a, table, "TableName", BYTES_LIT(FAKE_TABLE));
     value_add_str(a, table, "TableStatus", BYTES_LIT("ACTIVE"));
     if (fake.view != NULL) {
-        value_add_str(a, table, "LatestStreamArn", BYTES_LIT("arn:fake:stream"));
+        value_add_str(a, table, "LatestStreamArn", bytes_str(fake.arn));
         struct weir_value *specification = value_add_map(a, table, "StreamSpecification");
         value_add_bool(a, specification, "StreamEnabled", true);
         value_add_str(a, specification, "StreamViewType", bytes_str(fake.view));
@@ -250,16 +250,9 @@ static bool acted_out(struct client_request *request)
     return false;
 }
 
-static void start(struct client_transport *transport, struct client_request *request)
+static void dispatch(struct client_request *request)
 {
     const char *operation = request->operation;
-    (void)transport;
-    if (strcmp(operation, "UpdateItem") == 0) {
-        fake.position_writes++;
-    }
-    if (acted_out(request)) {
-        return;
-    }
     if (strcmp(operation, "DescribeStream") == 0) {
         describe_stream(request);
     } else if (strcmp(operation, "GetShardIterator") == 0) {
@@ -269,11 +262,25 @@ static void start(struct client_transport *transport, struct client_request *req
     } else if (strcmp(operation, "DescribeTable") == 0 &&
                bytes_eq_str(text_of(request, "TableName"), FAKE_TABLE)) {
         describe_table(request);
-    } else if (fake.hold_updates && strcmp(operation, "UpdateItem") == 0) {
+    } else {
+        pass_on(request);
+    }
+}
+
+static void start(struct client_transport *transport, struct client_request *request)
+{
+    (void)transport;
+    if (strcmp(request->operation, "UpdateItem") == 0) {
+        fake.position_writes++;
+    }
+    if (acted_out(request)) {
+        return;
+    }
+    if (fake.hold != NULL && strcmp(request->operation, fake.hold) == 0) {
         assert_true(fake.held_count < sizeof(fake.held) / sizeof(fake.held[0]));
         fake.held[fake.held_count++] = request;
     } else {
-        pass_on(request);
+        dispatch(request);
     }
 }
 
@@ -306,11 +313,11 @@ static enum weir_status open_transport(const char *endpoint,
     return WEIR_OK;
 }
 
-void fake_release_updates(void)
+void fake_release(void)
 {
-    fake.hold_updates = false;
+    fake.hold = NULL;
     for (uint32_t i = 0; i < fake.held_count; i++) {
-        pass_on(fake.held[i]);
+        dispatch(fake.held[i]);
     }
     fake.held_count = 0;
 }
@@ -321,6 +328,7 @@ void fake_init(void)
     options.endpoint_url = "memory:";
     fake = (struct fake){.view = "NEW_AND_OLD_IMAGES",
                          .status = "ENABLED",
+                         .arn = "arn:fake:1",
                          .list_page = 100,
                          .read_page = 1000,
                          .next_number = 1};

@@ -58,11 +58,12 @@ struct fake {
     uint64_t next_number;
     const char *view;   /* NULL: no stream */
     const char *status; /* of the stream */
+    const char *arn;    /* of the table's newest stream */
     uint32_t list_page; /* shards in a page */
     uint32_t read_page; /* records in a page */
     bool no_filter;     /* ShardFilter is a ValidationException */
     struct fake_failure failures[4];
-    bool hold_updates; /* UpdateItem is not answered until released */
+    const char *hold; /* calls of this operation are not answered until released */
     struct client_request *held[64];
     uint32_t held_count;
 
@@ -81,7 +82,7 @@ void fake_add_records(struct fake_shard *shard, uint32_t first_value, uint32_t c
 void fake_fail(const char *operation, enum weir_status status, uint32_t count);
 /* Every iterator handed out so far is expired. */
 void fake_expire_iterators(void);
-/* Answers the UpdateItem calls that are held. */
-void fake_release_updates(void);
+/* Answers the calls that are held, and holds no more. */
+void fake_release(void);
 
 #endif

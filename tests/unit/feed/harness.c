@@ -147,16 +147,34 @@ void run_for(struct harness *h, uint32_t ms)
     run_until(h, time_is_over);
 }
 
+static int64_t shifted_wall_ms(struct weir_env *env)
+{
+    return env_wall_ms(env_system()) + ((struct shifted_env *)env)->shift_ms;
+}
+
+static uint64_t mono_ns(struct weir_env *env)
+{
+    (void)env;
+    return env_mono_ns(env_system());
+}
+
+static void random_bytes(struct weir_env *env, void *to, size_t size)
+{
+    (void)env;
+    env_system()->random(env_system(), to, size);
+}
+
 /* ---- lifetime -------------------------------------------------------------------------------- */
 
 void harness_init(struct harness *h, const char *endpoint)
 {
     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
     struct weir_error err = {0};
-    *h = (struct harness){0};
+    *h = (struct harness){
+        .env = {.env = {.wall_ms = shifted_wall_ms, .mono_ns = mono_ns, .random = random_bytes}}};
     options.endpoint_url = endpoint;
     assert_int_equal(weir_engine_register(NULL), WEIR_OK);
-    assert_int_equal(loop_uv_new(env_system(), &h->loop, &err), WEIR_OK);
+    assert_int_equal(loop_uv_new(&h->env.env, &h->loop, &err), WEIR_OK);
     if (weir_client_open(&options, &h->client, &err) != WEIR_OK) {
         fail_msg("%s", err.message);
     }

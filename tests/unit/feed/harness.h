@@ -22,7 +22,14 @@ struct seen {
     const struct feed_record *record; /* NULL: done */
 };
 
+/* The system's clocks, the wall clock shifted. */
+struct shifted_env {
+    struct weir_env env;
+    int64_t shift_ms;
+};
+
 struct harness {
+    struct shifted_env env;
     struct loop *loop;
     struct weir_client *client;
     struct feed *feed;

@@ -110,7 +110,7 @@ static void one_write_is_under_way_and_the_next_has_the_newest_position(void **s
     harness_open(h);
     run_until_seen(h, 100);
     uint32_t before = fake.position_writes;
-    fake.hold_updates = true;
+    fake.hold = "UpdateItem";
     done_at(h, 0);
     run_until(h, held_some);
     for (uint32_t i = 1; i < 100; i++) {
@@ -118,7 +118,7 @@ static void one_write_is_under_way_and_the_next_has_the_newest_position(void **s
         run_for(h, i % 25 == 0 ? 2 : 0);
     }
     assert_int_equal(fake.held_count, 1);
-    fake_release_updates();
+    fake_release();
     h->wanted = 2;
     run_until(h, stored_some);
     assert_string_equal(stored(h, "p", "shardId-a"), "100");

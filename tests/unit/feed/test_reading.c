@@ -22,6 +22,12 @@ static bool read_often(struct harness *h)
     return fake.shards[0].reads >= 20;
 }
 
+static bool held_some(struct harness *h)
+{
+    (void)h;
+    return fake.held_count > 0;
+}
+
 static void test_E3_the_records_of_the_last_page_are_delivered(void **state)
 {
     struct harness *h = *state;
@@ -243,10 +249,14 @@ static void nothing_is_handed_out_while_paused(void **state)
     fake_add_records(shard, 0, 1);
     harness_open(h);
     run_until(h, saw_tip);
-    feed_pause(h->feed);
+    fake.hold = "GetRecords";
+    run_until(h, held_some);
+    feed_pause(h->feed); /* while a read is under way */
     fake_add_records(shard, 1, 5);
+    fake_release();
     run_for(h, 30);
     assert_int_equal(h->seen_count, 1);
+    assert_false(figures(h).at_tip);
     feed_resume(h->feed);
     run_until_seen(h, 6);
     assert_values(h, 0, 0, 6);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Discovery and lineage: pages, parents and children, what a feed starts with and what it refuses.
  */
+#include "feed/feed_internal.h"
 #include "fixture.h"
 
 #include <stdio.h>
@@ -138,6 +139,97 @@ static void throttled_lists_are_made_again(void **state)
     harness_close(h);
 }
 
+/* The periodic list, ahead of its time. */
+static void refresh(struct harness *h)
+{
+    h->feed->refresh_due = true;
+    feed_turn_soon(h->feed);
+}
+
+static bool refreshed(struct harness *h)
+{
+    return !h->feed->refresh_due && h->feed->step == STEP_IDLE;
+}
+
+static void test_E3_shards_are_found_by_the_periodic_list(void **state)
+{
+    struct harness *h = *state;
+    fake_add_shard("shardId-a", NULL);
+    harness_open(h);
+    run_until(h, saw_tip);
+    fake_add_records(fake_add_shard("shardId-z", "shardId-never-seen"), 0, 1);
+    refresh(h);
+    run_until_seen(h, 1);
+    harness_close(h);
+}
+
+static void test_E7_a_stream_enabled_again_is_a_named_gap(void **state)
+{
+    struct harness *h = *state;
+    struct fake_shard *shard = fake_add_shard("shardId-a", NULL);
+    fake_add_records(shard, 0, 3);
+    harness_open(h);
+    run_until(h, saw_tip);
+    fake.status = "DISABLED";
+    shard->closed = true;
+    run_until(h, all_ended);
+    refresh(h);
+    run_until(h, refreshed);
+    assert_int_equal(h->failures, 0);
+    fake.arn = "arn:fake:2";
+    refresh(h);
+    run_until(h, saw_failure);
+    assert_int_equal(h->failure, WEIR_GAP);
+    assert_non_null(strstr(h->failure_error.message, "arn:fake:2"));
+    harness_close(h);
+
+    /* The next start follows the new stream, and counts that there was one. */
+    harness_forget(h);
+    shard->listed = false;
+    fake.status = "ENABLED";
+    fake_add_records(fake_add_shard("shardId-b", NULL), 10, 2);
+    harness_open(h);
+    run_until_seen(h, 2);
+    assert_int_equal(figures(h).gaps, 1);
+    assert_int_equal(h->failures, 0);
+    harness_close(h);
+}
+
+static void a_shard_is_forgotten_48_hours_after_its_end_when_no_list_shows_it(void **state)
+{
+    struct harness *h = *state;
+    struct fake_shard *parent = fake_add_shard("shardId-a", NULL);
+    fake_add_records(parent, 0, 1);
+    parent->closed = true;
+    fake_add_records(fake_add_shard("shardId-b", "shardId-a"), 10, 1);
+    harness_open(h);
+    run_until(h, saw_tip);
+    assert_int_equal(h->seen_count, 2);
+    h->env.shift_ms = FEED_FORGET_MS + 1000;
+    refresh(h);
+    run_until(h, refreshed);
+    assert_non_null(shard_find(h->feed, BYTES_LIT("shardId-a"))); /* it is listed */
+    parent->listed = false;
+    h->env.shift_ms = 0;
+    refresh(h);
+    run_until(h, refreshed);
+    assert_non_null(shard_find(h->feed, BYTES_LIT("shardId-a"))); /* it is young */
+    h->env.shift_ms = FEED_FORGET_MS + 1000;
+    refresh(h);
+    run_until(h, refreshed);
+    assert_null(shard_find(h->feed, BYTES_LIT("shardId-a")));
+    /* Shown again, it is known from its row to have ended. */
+    parent->listed = true;
+    refresh(h);
+    run_until(h, refreshed);
+    fake_add_records(&fake.shards[1], 11, 1);
+    run_until_seen(h, 3);
+    run_until(h, saw_tip);
+    assert_int_equal(h->seen_count, 3);
+    assert_int_equal(parent->reads, 1);
+    harness_close(h);
+}
+
 static void test_E5_a_table_without_a_stream_is_refused(void **state)
 {
     struct harness *h = *state;
@@ -208,6 +300,9 @@ int main(void)
         FAKE_TEST(a_shard_whose_parent_is_not_listed_is_read),
         FAKE_TEST(a_disabled_stream_is_read_to_its_end),
         FAKE_TEST(throttled_lists_are_made_again),
+        FAKE_TEST(test_E3_shards_are_found_by_the_periodic_list),
+        FAKE_TEST(test_E7_a_stream_enabled_again_is_a_named_gap),
+        FAKE_TEST(a_shard_is_forgotten_48_hours_after_its_end_when_no_list_shows_it),
         FAKE_TEST(test_E5_a_table_without_a_stream_is_refused),
         FAKE_TEST(test_E5_a_view_without_the_needed_image_is_refused),
         FAKE_TEST(test_E5_stopping_twice_or_unstarted_is_harmless),

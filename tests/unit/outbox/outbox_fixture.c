@@ -106,14 +106,14 @@ const struct weir_value *fixture_row(struct fixture *f, const char *table, const
 unsigned fixture_count(struct fixture *f, const char *table)
 {
     const struct weir_value *response = fixture_call(
-        f, "Scan",
-        arena_printf(f->arena, "{\"TableName\":\"%s\",\"ConsistentRead\":true}", table));
+        f, "Scan", arena_printf(f->arena, "{\"TableName\":\"%s\",\"ConsistentRead\":true}", table));
     return value_get(response, "Items")->u.list.count;
 }
 
 const char *fixture_text(struct fixture *f, const struct weir_value *item, const char *name)
 {
     const struct weir_value *value = value_get(item, name);
-    return value == NULL ? "" : arena_printf(f->arena, "%.*s", (int)value->u.bytes.len,
-                                             (const char *)value->u.bytes.ptr);
+    return value == NULL ? ""
+                         : arena_printf(f->arena, "%.*s", (int)value->u.bytes.len,
+                                        (const char *)value->u.bytes.ptr);
 }

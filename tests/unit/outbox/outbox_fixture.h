@@ -60,19 +60,19 @@ static inline struct weir_message message_of(const char *key, const char *id)
 /* The text of a string or number attribute; "" when it is absent. */
 const char *fixture_text(struct fixture *f, const struct weir_value *item, const char *name);
 
-#define assert_status(call, wanted)                                                       \
-    do {                                                                                  \
-        enum weir_status status_ = (call);                                                \
-        if (status_ != (wanted)) {                                                        \
-            fail_msg("%s: %s, not %s: %s", #call, weir_status_name(status_),              \
-                     weir_status_name(wanted), f.err.message);                            \
-        }                                                                                 \
+#define assert_status(call, wanted)                                          \
+    do {                                                                     \
+        enum weir_status status_ = (call);                                   \
+        if (status_ != (wanted)) {                                           \
+            fail_msg("%s: %s, not %s: %s", #call, weir_status_name(status_), \
+                     weir_status_name(wanted), f.err.message);               \
+        }                                                                    \
     } while (0)
-#define assert_says(part)                                                                 \
-    do {                                                                                  \
-        if (strstr(f.err.message, (part)) == NULL) {                                      \
-            fail_msg("\"%s\" does not say \"%s\"", f.err.message, (part));                \
-        }                                                                                 \
+#define assert_says(part)                                                  \
+    do {                                                                   \
+        if (strstr(f.err.message, (part)) == NULL) {                       \
+            fail_msg("\"%s\" does not say \"%s\"", f.err.message, (part)); \
+        }                                                                  \
     } while (0)
 
 #endif
