@@ -2,6 +2,7 @@
 /* A slot for calls: one at a time, its memory, and the pause before the next attempt. */
 #include "feed/feed_internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -164,4 +165,22 @@ uint32_t doc_list(const struct weir_value *map, const char *name, const struct w
     }
     *ret_at = member->u.list.at;
     return member->u.list.count;
+}
+
+void attribute_add_s(struct arena *a, struct weir_value *map, const char *name,
+                     struct weir_bytes text)
+{
+    struct weir_value *value = value_add(a, map, bytes_str(name));
+    if (value != NULL) {
+        value_set_s(value, text);
+    }
+}
+
+void attribute_add_n(struct arena *a, struct weir_value *map, const char *name, int64_t number)
+{
+    struct weir_value *value = value_add(a, map, bytes_str(name));
+    char *text = arena_printf(a, "%" PRId64, number);
+    if (value != NULL && text != NULL) {
+        value_set_n(value, bytes_str(text));
+    }
 }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 
 #define NAMES_BYTES (64u * 1024)
+#define ROWS_BYTES (64u * 1024 * 1024) /* ids of the shards that have a row */
 
 static const bool moves[FEED_PHASE_COUNT][FEED_PHASE_COUNT] = {
     [FEED_NEW] = {[FEED_STARTING] = true, [FEED_STOPPING] = true},
@@ -365,7 +366,7 @@ static bool init(struct feed *feed, const struct feed_options *options)
     feed->first_start = true;
     feed->step = STEP_TABLE;
     feed->names = arena_new(NAMES_BYTES);
-    feed->rows_arena = arena_new(64u * 1024 * 1024);
+    feed->rows_arena = arena_new(ROWS_BYTES);
     feed->turn_timer = loop_timer_new(feed->loop, on_turn, feed);
     feed->flush_timer = loop_timer_new(feed->loop, on_flush, feed);
     feed->refresh_timer = loop_timer_new(feed->loop, on_refresh, feed);

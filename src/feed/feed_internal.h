@@ -279,6 +279,11 @@ bool doc_text(const struct weir_value *map, const char *name, struct weir_bytes 
 bool doc_text_is(const struct weir_value *map, const char *name, const char *text);
 uint32_t doc_list(const struct weir_value *map, const char *name, const struct weir_value **ret_at);
 
+/* Members of keys, items and expressions' values. */
+void attribute_add_s(struct arena *a, struct weir_value *map, const char *name,
+                     struct weir_bytes text);
+void attribute_add_n(struct arena *a, struct weir_value *map, const char *name, int64_t number);
+
 /* ---- shard.c --------------------------------------------------------------------------------- */
 
 void shard_move(struct feed_shard *shard, enum shard_state to);

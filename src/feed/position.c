@@ -10,7 +10,6 @@
  */
 #include "feed/feed_internal.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,25 +59,6 @@ static struct weir_bytes position_text(const struct feed_position *position)
         break;
     }
     return BYTES_LIT("TRIM_HORIZON");
-}
-
-/* ---- expressions' values --------------------------------------------------------------------- */
-
-static void add_s(struct arena *a, struct weir_value *map, const char *name, struct weir_bytes text)
-{
-    struct weir_value *value = value_add(a, map, bytes_str(name));
-    if (value != NULL) {
-        value_set_s(value, text);
-    }
-}
-
-static void add_n(struct arena *a, struct weir_value *map, const char *name, int64_t number)
-{
-    struct weir_value *value = value_add(a, map, bytes_str(name));
-    char *text = arena_printf(a, "%" PRId64, number);
-    if (value != NULL && text != NULL) {
-        value_set_n(value, bytes_str(text));
-    }
 }
 
 static void add_parents(struct arena *a, struct weir_value *map, const char *name,
@@ -194,14 +174,14 @@ static void send_take(struct feed_shard *shard)
         parent ? ", parentShardId = :parents" : "");
     value_add_str(a, request, "UpdateExpression", bytes_str(update));
     struct weir_value *values = value_add_map(a, request, "ExpressionAttributeValues");
-    add_s(a, values, ":me", bytes_str(feed->options.owner));
-    add_n(a, values, ":next", known ? shard->row.counter + 1 : 1);
-    add_n(a, values, ":switches", known ? shard->row.switches + 1 : 0);
-    add_s(a, values, ":stream", feed->stream_arn);
-    add_s(a, values, ":horizon", BYTES_LIT("TRIM_HORIZON"));
-    add_n(a, values, ":zero", 0);
+    attribute_add_s(a, values, ":me", bytes_str(feed->options.owner));
+    attribute_add_n(a, values, ":next", known ? shard->row.counter + 1 : 1);
+    attribute_add_n(a, values, ":switches", known ? shard->row.switches + 1 : 0);
+    attribute_add_s(a, values, ":stream", feed->stream_arn);
+    attribute_add_s(a, values, ":horizon", BYTES_LIT("TRIM_HORIZON"));
+    attribute_add_n(a, values, ":zero", 0);
     if (known) {
-        add_n(a, values, ":read", shard->row.counter);
+        attribute_add_n(a, values, ":read", shard->row.counter);
     }
     if (parent) {
         add_parents(a, values, ":parents", shard->parent_id);
@@ -300,10 +280,10 @@ void position_store(struct feed_shard *shard)
     value_add_str(a, request, "ConditionExpression",
                   BYTES_LIT("leaseOwner = :me AND leaseCounter = :mine"));
     struct weir_value *values = value_add_map(a, request, "ExpressionAttributeValues");
-    add_s(a, values, ":position", position_text(&shard->storing));
-    add_n(a, values, ":zero", 0);
-    add_s(a, values, ":me", bytes_str(feed->options.owner));
-    add_n(a, values, ":mine", shard->counter);
+    attribute_add_s(a, values, ":position", position_text(&shard->storing));
+    attribute_add_n(a, values, ":zero", 0);
+    attribute_add_s(a, values, ":me", bytes_str(feed->options.owner));
+    attribute_add_n(a, values, ":mine", shard->counter);
     call_send(call, "UpdateItem", request, 0, on_stored);
 }
 
@@ -350,7 +330,7 @@ void position_release(struct feed_shard *shard)
     value_add_str(a, request, "ConditionExpression",
                   BYTES_LIT("leaseOwner = :me AND leaseCounter = :mine"));
     struct weir_value *values = value_add_map(a, request, "ExpressionAttributeValues");
-    add_s(a, values, ":me", bytes_str(shard->feed->options.owner));
-    add_n(a, values, ":mine", shard->counter);
+    attribute_add_s(a, values, ":me", bytes_str(shard->feed->options.owner));
+    attribute_add_n(a, values, ":mine", shard->counter);
     call_send(call, "UpdateItem", request, 0, on_released);
 }

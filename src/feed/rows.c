@@ -18,7 +18,6 @@
  */
 #include "feed/feed_internal.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,20 +30,12 @@ struct weir_bytes row_key(const struct feed *feed, struct arena *a, struct weir_
     return bytes_str(arena_printf(a, "%s/%.*s", feed->options.pipeline, BYTES_ARG(suffix)));
 }
 
-static void add_s(struct arena *a, struct weir_value *map, const char *name, struct weir_bytes text)
-{
-    struct weir_value *value = value_add(a, map, bytes_str(name));
-    if (value != NULL) {
-        value_set_s(value, text);
-    }
-}
-
 struct weir_value *row_request(struct feed *feed, struct arena *a, struct weir_bytes key)
 {
     struct weir_value *request = value_new_map(a, VALUE_PLAIN);
     value_add_str(a, request, "TableName", bytes_str(feed->options.position_table));
     struct weir_value *key_map = value_add_map(a, request, "Key");
-    add_s(a, key_map, "leaseKey", key);
+    attribute_add_s(a, key_map, "leaseKey", key);
     return request;
 }
 
@@ -399,10 +390,10 @@ void rows_scan(struct feed *feed)
     value_add_bool(a, request, "ConsistentRead", true);
     value_add_str(a, request, "FilterExpression", BYTES_LIT("begins_with(leaseKey, :prefix)"));
     struct weir_value *values = value_add_map(a, request, "ExpressionAttributeValues");
-    add_s(a, values, ":prefix", row_key(feed, a, BYTES_LIT("")));
+    attribute_add_s(a, values, ":prefix", row_key(feed, a, BYTES_LIT("")));
     if (feed->page_key != NULL) {
         struct weir_value *key = value_add_map(a, request, "ExclusiveStartKey");
-        add_s(a, key, "leaseKey", bytes_str(feed->page_key));
+        attribute_add_s(a, key, "leaseKey", bytes_str(feed->page_key));
     }
     call_send(&feed->admin, "Scan", request, 0, on_rows);
 }
@@ -432,15 +423,9 @@ void rows_store_start(struct feed *feed)
     value_add_str(a, request, "TableName", bytes_str(feed->options.position_table));
     value_add_str(a, request, "ConditionExpression", BYTES_LIT("attribute_not_exists(leaseKey)"));
     struct weir_value *item = value_add_map(a, request, "Item");
-    add_s(a, item, "leaseKey", row_key(feed, a, BYTES_LIT("start")));
-    add_s(a, item, "streamArn", feed->stream_arn);
-    struct weir_value *started = value_add(a, item, BYTES_LIT("startedAtMs"));
-    char *text = arena_printf(a, "%" PRId64, now_ms);
-    if (started == NULL || text == NULL) {
-        request = NULL;
-    } else {
-        value_set_n(started, bytes_str(text));
-    }
+    attribute_add_s(a, item, "leaseKey", row_key(feed, a, BYTES_LIT("start")));
+    attribute_add_s(a, item, "streamArn", feed->stream_arn);
+    attribute_add_n(a, item, "startedAtMs", now_ms);
     feed->skip_before_s = now_ms / 1000 - FEED_CLOCK_MARGIN_S;
     call_send(&feed->admin, "PutItem", request, 0, on_start);
 }
