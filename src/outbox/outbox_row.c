@@ -17,8 +17,9 @@
 #define DEFAULT_SORT "sk"
 #define DEFAULT_TTL "ttl"
 #define DEFAULT_RETENTION_S 604800
-#define RETENTION_S_MAX (1000LL * 366 * 86400) /* a thousand years: far inside what a ttl can say \
-                                                */
+#define RETENTION_S_MAX                                                       \
+    (1000LL * 366 * 86400) /* a thousand years: far inside what a ttl can say \
+                            */
 /* What numbering its place and marking it add to a row, beside the ttl's name. */
 #define ROW_GROWTH_BYTES 256
 

@@ -2,7 +2,8 @@
 
 /*
  * From the feed to the lanes: which records are messages to carry, and their decoding. Inserts of
- * unpublished rows are; every other change (a mark, a deletion, TTL) passes without effect.
+ * unpublished rows are; every other change (a mark, a deletion, TTL), and what others keep in the
+ * same table, passes without effect.
  */
 
 #include "relay/relay.h"
@@ -65,7 +66,8 @@ static bool take(struct weir_relay *relay, struct relay_arrival *arrival,
                  const struct feed_record *record)
 {
     struct weir_error err = {0};
-    if (record->event != FEED_INSERT || record->new_image == NULL) {
+    if (record->event != FEED_INSERT || record->new_image == NULL ||
+        !outbox_is_message(record->new_image)) {
         skip(relay, record);
         return true;
     }

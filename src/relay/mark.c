@@ -57,7 +57,7 @@ static void wait_for_turn(struct relay_mark *mark)
 
 static void start_waiting(struct weir_relay *relay)
 {
-    while (relay->mark_count < MARKS_MAX && relay->marks_waiting != NULL) {
+    while (!relay->marks_paused && relay->mark_count < MARKS_MAX && relay->marks_waiting != NULL) {
         struct relay_mark *mark = relay->marks_waiting;
         relay->marks_waiting = mark->next;
         if (relay->marks_waiting == NULL) {
@@ -67,12 +67,31 @@ static void start_waiting(struct weir_relay *relay)
     }
 }
 
+void relay_marks_resume(void *arg)
+{
+    struct weir_relay *relay = arg;
+    relay->marks_paused = false;
+    start_waiting(relay);
+}
+
+/* The table, not the message, is to blame: all marks wait. Those under way together are one
+ * failure. */
+static void pause_marks(struct weir_relay *relay)
+{
+    if (!relay->marks_paused) {
+        relay->marks_paused = true;
+        loop_timer_start(relay->loop, relay->mark_timer,
+                         relay_backoff_ms(relay, relay->mark_failures_in_row++));
+    }
+}
+
 static void marked(struct relay_mark *mark, bool row_there)
 {
     struct weir_relay *relay = mark->relay;
     struct relay_entry *entry = mark->entry;
     mark_free(mark);
     (void)fault_hit(FAULT_RELAY_AFTER_MARK);
+    relay->mark_failures_in_row = 0;
     if (row_there) {
         RELAY_COUNT(relay, marked, 1);
     }
@@ -106,7 +125,8 @@ static void mark_done(struct client_request *request)
         give_up(mark);
     } else if (weir_status_retryable(status)) {
         RELAY_COUNT(relay, retries, 1);
-        wait_for_turn(mark); /* the client has waited between its own attempts */
+        wait_for_turn(mark);
+        pause_marks(relay);
     } else {
         struct weir_error err = request->error;
         (void)error_wrap(&err, status, "marking message %.*s of key %.*s",
@@ -122,6 +142,10 @@ static void mark_done(struct client_request *request)
 void relay_mark_start(struct relay_entry *entry)
 {
     struct weir_relay *relay = entry->arrival->relay;
+    if (relay->overdue) { /* it comes again, and its mark with it */
+        relay_entry_abandon(entry);
+        return;
+    }
     struct relay_mark *mark = calloc(1, sizeof(*mark));
     struct arena *arena = arena_new(MARK_ARENA_BYTES);
     if (mark == NULL || arena == NULL) {

@@ -224,10 +224,11 @@ static enum weir_status open_loop(struct weir_relay *relay, struct weir_error *e
         return status;
     }
     relay->sink_timer = loop_timer_new(relay->loop, sink_timer_over, relay);
+    relay->mark_timer = loop_timer_new(relay->loop, relay_marks_resume, relay);
     relay->drain_timer = loop_timer_new(relay->loop, drain_overdue, relay);
     relay->status_timer = loop_timer_new(relay->loop, status_timer_over, relay);
-    bool good =
-        relay->sink_timer != NULL && relay->drain_timer != NULL && relay->status_timer != NULL;
+    bool good = relay->sink_timer != NULL && relay->mark_timer != NULL &&
+                relay->drain_timer != NULL && relay->status_timer != NULL;
     return good ? WEIR_OK : no_memory(err);
 }
 
@@ -397,6 +398,7 @@ void weir_relay_close(struct weir_relay *relay)
     }
     if (relay->loop != NULL) {
         loop_timer_free(relay->loop, relay->sink_timer);
+        loop_timer_free(relay->loop, relay->mark_timer);
         loop_timer_free(relay->loop, relay->drain_timer);
         loop_timer_free(relay->loop, relay->status_timer);
         loop_free(relay->loop);

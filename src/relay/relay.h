@@ -112,6 +112,9 @@ struct weir_relay {
     uint32_t mark_count;      /* under way */
     struct relay_mark *marks; /* under way */
     struct relay_mark *marks_waiting, **marks_waiting_last;
+    bool marks_paused; /* after a failure of the table, until mark_timer */
+    uint32_t mark_failures_in_row;
+    struct loop_timer *mark_timer;
     uint64_t in_hand; /* entries that are not done */
     bool sink_down;
     uint32_t sink_failures_in_row;
@@ -165,6 +168,8 @@ void relay_pump(struct weir_relay *relay);
 
 /* mark.c */
 void relay_mark_start(struct relay_entry *entry);
+/* The pause after a failure is over. */
+void relay_marks_resume(void *relay);
 /* Gives up what waits for its turn, and asks for an early end of what is under way. */
 void relay_marks_abandon(struct weir_relay *relay);
 static inline bool relay_marks_idle(const struct weir_relay *relay)

@@ -87,6 +87,8 @@ static void take_from_lane(struct relay_submission *submission, struct relay_lan
         entry->state = RELAY_IN_FLIGHT;
         uint32_t at = submission->sink.batch.count++;
         messages[at] = message_of(&entry->message);
+        submission->sink.batch.results[at] = (struct weir_sink_result){
+            .delivery = WEIR_UNREACHABLE_SINK, .reason = "the driver gave no result"};
         submission->entries[at] = entry;
     }
 }
@@ -117,17 +119,20 @@ static void sink_is_up(struct weir_relay *relay)
     pthread_mutex_unlock(&relay->mu);
 }
 
-/* The sink waits, not the messages: none of them spends an attempt. */
+/* The sink waits, not the messages: none of them spends an attempt. Batches that were out together
+ * are one failure. */
 static void sink_is_down(struct weir_relay *relay, const char *reason)
 {
-    relay->sink_down = true;
     pthread_mutex_lock(&relay->mu);
     relay->status.sink_down = 1;
     relay->status.sink_failures++;
     (void)snprintf(relay->status.sink_error, sizeof(relay->status.sink_error), "%s", reason);
     pthread_mutex_unlock(&relay->mu);
-    loop_timer_start(relay->loop, relay->sink_timer,
-                     relay_backoff_ms(relay, relay->sink_failures_in_row++));
+    if (!relay->sink_down) {
+        relay->sink_down = true;
+        loop_timer_start(relay->loop, relay->sink_timer,
+                         relay_backoff_ms(relay, relay->sink_failures_in_row++));
+    }
 }
 
 static void delivered(struct relay_entry *entry, const struct weir_sink_result *result)
@@ -144,9 +149,13 @@ static void delivered(struct relay_entry *entry, const struct weir_sink_result *
     }
 }
 
+/* Only the first of a lane was refused; what stands behind it came back with it. */
 static void rejected(struct relay_entry *entry, const struct weir_sink_result *result)
 {
     struct weir_relay *relay = entry->arrival->relay;
+    if (entry->lane->first != entry) {
+        return;
+    }
     RELAY_COUNT(relay, rejected, 1);
     entry->attempts++;
     if (entry->attempts <= relay->options.retry_attempts) {
@@ -162,17 +171,26 @@ static void rejected(struct relay_entry *entry, const struct weir_sink_result *r
     relay_fail(relay, WEIR_SINK_REJECTED, &err);
 }
 
-/* From the last to the first, so that what goes back to a lane's head ends up in order. */
+static bool is_delivered(const struct weir_sink_result *result)
+{
+    return result->delivery == WEIR_DELIVERED || result->delivery == WEIR_DUPLICATE;
+}
+
+/* From the last to the first, so that what goes back to a lane's head ends up in order. What is
+ * neither delivered nor rejected has an unknown fate. */
 static void apply_results(struct relay_submission *submission)
 {
     const struct weir_sink_batch *batch = &submission->sink.batch;
     const char *unreachable = NULL;
     for (uint32_t i = batch->count; i-- > 0;) {
-        enum weir_delivery delivery = batch->results[i].delivery;
-        if (delivery == WEIR_REJECTED || delivery == WEIR_UNREACHABLE_SINK) {
-            relay_lane_return(submission->entries[i]);
-            unreachable =
-                delivery == WEIR_UNREACHABLE_SINK ? batch->results[i].reason : unreachable;
+        struct weir_sink_result *result = &batch->results[i];
+        result->reason[sizeof(result->reason) - 1] = '\0';
+        if (is_delivered(result)) {
+            continue;
+        }
+        relay_lane_return(submission->entries[i]);
+        if (result->delivery != WEIR_REJECTED) {
+            unreachable = result->reason;
         }
     }
     if (unreachable != NULL) {
@@ -203,8 +221,7 @@ static void finish_delivered(struct relay_submission *submission)
 {
     const struct weir_sink_batch *batch = &submission->sink.batch;
     for (uint32_t i = 0; i < batch->count; i++) {
-        enum weir_delivery delivery = batch->results[i].delivery;
-        if (delivery == WEIR_DELIVERED || delivery == WEIR_DUPLICATE) {
+        if (is_delivered(&batch->results[i])) {
             delivered(submission->entries[i], &batch->results[i]);
         }
     }
@@ -248,9 +265,11 @@ static void submit(struct relay_submission *submission)
 /* While the sink is down, one batch at a time asks whether it is back. */
 static bool has_room(const struct weir_relay *relay)
 {
-    uint32_t max = relay->driver.in_flight_max == 0 ? 1 : relay->driver.in_flight_max;
-    return relay->phase == RELAY_RUNNING && !relay->sink_down && relay->submissions < max &&
-           relay->lanes.ready_first != NULL;
+    uint32_t max = relay->driver.in_flight_max == 0 || relay->sink_failures_in_row > 0
+                       ? 1
+                       : relay->driver.in_flight_max;
+    return relay->phase == RELAY_RUNNING && !atomic_load(&relay->stop_wanted) &&
+           !relay->sink_down && relay->submissions < max && relay->lanes.ready_first != NULL;
 }
 
 void relay_pump(struct weir_relay *relay)

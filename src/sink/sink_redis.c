@@ -23,10 +23,10 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
-#include "base/arena.h"
 #include "base/error.h"
 #include "base/fault.h"
 #include "sink/sink_kinds.h"
+#include "sink/sink_redis_group.h"
 #include "sink/sink_redis_url.h"
 
 #define BATCH_MAX 512
@@ -35,11 +35,8 @@
 /* A further batch is written while less than that is unsent: with the largest one (512 items of
  * 400 KB) it stays below LIMIT_TCP_UNSENT_BYTES. */
 #define SEND_AHEAD_BYTES (16u * 1024 * 1024)
-#define GROUP_ARENA_BYTES (16u * 1024 * 1024)
 #define DEFAULT_STREAM "weir"
 #define DEFAULT_WINDOW_S 86400 /* as long as DynamoDB's stream could make the relay repeat */
-#define FIELDS_MAX 13
-#define SHA1_HEX 40
 
 static const char script[] =
     "local results = {}\n"
@@ -83,199 +80,30 @@ struct redis_sink {
     /* Immutable after open. */
     struct loop *loop;
     struct redis_url url;
-    char *stream;
-    char window_s[16];
-    char maxlen[16]; /* "0": not trimmed */
+    struct redis_group_setup setup; /* but for the digest, which each greeting gives */
 
     enum redis_state state;
     struct loop_tcp *tcp;
     redisReader *reader;
-    struct loop_timer *timer;    /* for the next answer */
-    unsigned greetings_expected; /* answers of the greeting still to come */
-    char sha1[SHA1_HEX + 1];
+    struct loop_timer *timer;          /* for the next answer */
+    unsigned greetings_expected;       /* answers of the greeting still to come */
     struct redis_batch *first, **last; /* sent ones first */
 };
 
-/* ---- commands ----------------------------------------------------------------------------------
+/* ---- sending -----------------------------------------------------------------------------------
  */
-
-/* The words of one command, borrowed. */
-struct words {
-    const char **at;
-    size_t *lengths;
-    int count, max;
-};
-
-static bool words_init(struct words *words, int max)
-{
-    *words = (struct words){
-        .at = calloc((size_t)max, sizeof(words->at[0])),
-        .lengths = calloc((size_t)max, sizeof(words->lengths[0])),
-        .max = max,
-    };
-    return words->at != NULL && words->lengths != NULL;
-}
-
-static void words_fini(struct words *words)
-{
-    free(words->at);
-    free(words->lengths);
-}
-
-static void word(struct words *words, const char *ptr, size_t len)
-{
-    WEIR_ASSERT(words->count < words->max);
-    words->at[words->count] = len == 0 ? "" : ptr;
-    words->lengths[words->count++] = len;
-}
-
-static void word_str(struct words *words, const char *text)
-{
-    word(words, text, strlen(text));
-}
-
-static bool words_send(struct redis_sink *sink, const struct words *words)
-{
-    char *command = NULL;
-    int len = redisFormatCommandArgv(&command, words->count, words->at, words->lengths);
-    if (len < 0) {
-        return false;
-    }
-    loop_tcp_write(sink->loop, sink->tcp, bytes_of(command, (size_t)len));
-    redisFreeCommand(command);
-    return true;
-}
-
-/* ---- one group: the messages of one key --------------------------------------------------------
- */
-
-static bool same_key(const struct weir_sink_message *a, const struct weir_sink_message *b)
-{
-    return bytes_eq(bytes_of(a->key.ptr, a->key.len), bytes_of(b->key.ptr, b->key.len));
-}
-
-static uint32_t group_end(const struct weir_sink_batch *batch, uint32_t from)
-{
-    uint32_t end = from + 1;
-    while (end < batch->count && same_key(&batch->messages[from], &batch->messages[end])) {
-        end++;
-    }
-    return end;
-}
-
-/* An entry's fields: the same names as the JSON line's; absent ones are left out. */
-static void put_fields(struct words *words, const struct weir_sink_message *m)
-{
-    const struct {
-        const char *name;
-        struct weir_text text;
-    } fields[FIELDS_MAX] = {
-        {"id", m->id},
-        {"key", m->key},
-        {"type", m->type},
-        {"time", m->created_at},
-        {"contentType", m->content_type},
-        {"correlationId", m->correlation_id},
-        {"causationId", m->causation_id},
-        {"aggregateId", m->aggregate_id},
-        {"aggregateType", m->aggregate_type},
-        {"traceparent", m->traceparent},
-        {"tracestate", m->tracestate},
-        {"headers", m->headers},
-        {"data", m->payload},
-    };
-    for (size_t i = 0; i < FIELDS_MAX; i++) {
-        if (fields[i].text.len > 0 || i + 1 == FIELDS_MAX) {
-            word_str(words, fields[i].name);
-            word(words, fields[i].text.ptr, fields[i].text.len);
-        }
-    }
-}
-
-static struct weir_text stream_of(const struct redis_sink *sink, const struct weir_sink_message *m)
-{
-    return m->destination.len > 0 ? m->destination
-                                  : (struct weir_text){sink->stream, strlen(sink->stream)};
-}
-
-/* Texts may hold any character, NUL too: hence put together, not printed. */
-static struct weir_bytes memory_key(struct arena *a, struct weir_text stream,
-                                    const struct weir_sink_message *m)
-{
-    char length[24];
-    (void)snprintf(length, sizeof(length), "%zu", m->key.len);
-    const struct weir_bytes parts[] = {BYTES_LIT("{"),       bytes_of(stream.ptr, stream.len),
-                                       BYTES_LIT("}:weir:"), bytes_str(length),
-                                       BYTES_LIT(":"),       bytes_of(m->key.ptr, m->key.len),
-                                       BYTES_LIT(":"),       bytes_of(m->id.ptr, m->id.len)};
-    size_t len = 0;
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        len += parts[i].len;
-    }
-    uint8_t *text = arena_alloc(a, len);
-    uint8_t *pos = text;
-    for (size_t i = 0; text != NULL && i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (parts[i].len > 0) {
-            memcpy(pos, parts[i].ptr, parts[i].len);
-        }
-        pos += parts[i].len;
-    }
-    return bytes_of(text, text == NULL ? 0 : len);
-}
-
-/* A number as a word; false without memory. */
-static bool count_word(struct arena *a, struct words *words, int at, uint32_t count)
-{
-    const char *text = arena_printf(a, "%u", count);
-    words->at[at] = text == NULL ? "" : text;
-    words->lengths[at] = text == NULL ? 0 : strlen(text);
-    return text != NULL;
-}
-
-static bool put_keys(struct redis_sink *sink, struct arena *a, struct words *words,
-                     const struct weir_sink_message *m)
-{
-    struct weir_text stream = stream_of(sink, m);
-    struct weir_bytes memory = memory_key(a, stream, m);
-    word(words, stream.ptr, stream.len);
-    word(words, (const char *)memory.ptr, memory.len);
-    return memory.ptr != NULL;
-}
-
-/* EVALSHA sha n, then stream and memory key of each message, then window, maxlen, and fields, each
- * message's behind their number. */
-static bool put_group(struct redis_sink *sink, struct arena *a, struct words *words,
-                      const struct weir_sink_batch *batch, uint32_t from, uint32_t end)
-{
-    word_str(words, "EVALSHA");
-    word(words, sink->sha1, SHA1_HEX);
-    word_str(words, "");
-    bool good = count_word(a, words, words->count - 1, 2 * (end - from));
-    for (uint32_t i = from; good && i < end; i++) {
-        good = put_keys(sink, a, words, &batch->messages[i]);
-    }
-    word_str(words, sink->window_s);
-    word_str(words, sink->maxlen);
-    for (uint32_t i = from; good && i < end; i++) {
-        int at = words->count;
-        word_str(words, "");
-        put_fields(words, &batch->messages[i]);
-        good = count_word(a, words, at, (uint32_t)(words->count - at - 1));
-    }
-    return good;
-}
 
 static bool send_group(struct redis_sink *sink, const struct weir_sink_batch *batch, uint32_t from,
                        uint32_t end)
 {
-    struct words words;
-    struct arena *a = arena_new(GROUP_ARENA_BYTES);
-    bool good = words_init(&words, (int)(5 + (end - from) * (2 + 1 + 2 * FIELDS_MAX))) &&
-                a != NULL && put_group(sink, a, &words, batch, from, end) &&
-                words_send(sink, &words);
-    words_fini(&words);
-    arena_free(a);
-    return good;
+    size_t len = 0;
+    char *command = redis_group_command(&sink->setup, batch, from, end, &len);
+    if (command == NULL) {
+        return false;
+    }
+    loop_tcp_write(sink->loop, sink->tcp, bytes_of(command, len));
+    redisFreeCommand(command);
+    return true;
 }
 
 static void fail_connection(struct redis_sink *sink, const char *reason);
@@ -283,9 +111,9 @@ static void fail_connection(struct redis_sink *sink, const char *reason);
 static void send_batch(struct redis_sink *sink, struct redis_batch *b)
 {
     b->sent = true;
-    b->group_end = group_end(b->batch, 0);
+    b->group_end = redis_group_end(b->batch, 0);
     for (uint32_t from = 0; from < b->batch->count;) {
-        uint32_t end = group_end(b->batch, from);
+        uint32_t end = redis_group_end(b->batch, from);
         if (!send_group(sink, b->batch, from, end)) {
             fail_connection(sink, "no memory for a command");
             return;
@@ -398,7 +226,7 @@ static bool on_group(struct redis_sink *sink, const redisReply *reply)
         take_first(sink);
         send_unsent(sink);
     } else {
-        b->group_end = group_end(b->batch, b->answered);
+        b->group_end = redis_group_end(b->batch, b->answered);
     }
     if (sink->state != REDIS_READY) {
         return false;
@@ -434,17 +262,17 @@ static void fail_connection(struct redis_sink *sink, const char *reason)
     }
 }
 
-static bool greet(struct redis_sink *sink, const char *const *texts, int count)
+static bool greet(struct redis_sink *sink, const char **texts, int count)
 {
-    struct words words;
-    bool good = words_init(&words, count);
-    for (int i = 0; good && i < count; i++) {
-        word_str(&words, texts[i]);
+    char *command = NULL;
+    int len = redisFormatCommandArgv(&command, count, texts, NULL);
+    if (len < 0) {
+        return false;
     }
-    good = good && words_send(sink, &words);
-    words_fini(&words);
+    loop_tcp_write(sink->loop, sink->tcp, bytes_of(command, (size_t)len));
+    redisFreeCommand(command);
     sink->greetings_expected++;
-    return good;
+    return true;
 }
 
 static void on_connected(void *arg)
@@ -477,11 +305,11 @@ static bool on_greeting(struct redis_sink *sink, const redisReply *reply)
     if (--sink->greetings_expected > 0) {
         return true;
     }
-    if (reply->type != REDIS_REPLY_STRING || reply->len != SHA1_HEX) {
+    if (reply->type != REDIS_REPLY_STRING || reply->len != REDIS_SHA1_HEX) {
         fail_connection(sink, "SCRIPT LOAD gave no digest");
         return false;
     }
-    memcpy(sink->sha1, reply->str, SHA1_HEX);
+    memcpy(sink->setup.sha1, reply->str, REDIS_SHA1_HEX);
     sink->state = REDIS_READY;
     loop_timer_stop(sink->loop, sink->timer);
     send_unsent(sink);
@@ -572,7 +400,7 @@ static void redis_close(void *arg)
     struct redis_sink *sink = arg;
     fail_connection(sink, "closed");
     loop_timer_free(sink->loop, sink->timer);
-    free(sink->stream);
+    free(sink->setup.stream);
     free(sink);
 }
 
@@ -601,20 +429,21 @@ static enum weir_status redis_configure(struct redis_sink *sink,
         return error_set(err, WEIR_CONFIG, "sink redis needs url, e.g. redis://127.0.0.1:6379");
     }
     enum weir_status status = redis_url_parse(url, &sink->url, err);
-    (void)snprintf(sink->window_s, sizeof(sink->window_s), "%d", DEFAULT_WINDOW_S);
-    (void)snprintf(sink->maxlen, sizeof(sink->maxlen), "0");
+    (void)snprintf(sink->setup.window_s, sizeof(sink->setup.window_s), "%d", DEFAULT_WINDOW_S);
+    (void)snprintf(sink->setup.maxlen, sizeof(sink->setup.maxlen), "0");
     if (status == WEIR_OK) {
-        status = parse_count("dedup_window_s", sink_setting_find(settings, "dedup_window_s"), 1,
-                             365u * 86400u, sink->window_s, sizeof(sink->window_s), err);
+        status =
+            parse_count("dedup_window_s", sink_setting_find(settings, "dedup_window_s"), 1,
+                        365u * 86400u, sink->setup.window_s, sizeof(sink->setup.window_s), err);
     }
     if (status == WEIR_OK) {
         status = parse_count("maxlen", sink_setting_find(settings, "maxlen"), 0, 1000000000000u,
-                             sink->maxlen, sizeof(sink->maxlen), err);
+                             sink->setup.maxlen, sizeof(sink->setup.maxlen), err);
     }
     if (status == WEIR_OK) {
-        sink->stream = strdup(stream == NULL || stream[0] == '\0' ? DEFAULT_STREAM : stream);
+        sink->setup.stream = strdup(stream == NULL || stream[0] == '\0' ? DEFAULT_STREAM : stream);
         sink->timer = loop_timer_new(sink->loop, on_timer, sink);
-        if (sink->stream == NULL || sink->timer == NULL) {
+        if (sink->setup.stream == NULL || sink->timer == NULL) {
             status = error_set(err, WEIR_NO_MEMORY, "no memory for sink redis");
         }
     }
@@ -637,7 +466,7 @@ static enum weir_status redis_open(struct loop *loop, const struct sink_setting 
     status = redis_configure(sink, settings, err);
     if (status != WEIR_OK) {
         loop_timer_free(loop, sink->timer);
-        free(sink->stream);
+        free(sink->setup.stream);
         free(sink);
         return status;
     }
