@@ -192,6 +192,12 @@ class Job:
 
     # ---- the course of it ----
 
+    def interrupt(self, *_):
+        """The first Ctrl-C ends the producer, and what is committed is still delivered."""
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+
     def show(self):
         if self.terminal:
             sys.stderr.write("\r\033[K committed %7d   delivered %7d   duplicated %4d%s   %s" % (
@@ -216,7 +222,7 @@ class Job:
     def work(self):
         points = self.kill_points()
         progress, since = (0, 0), time.monotonic()
-        producer = self.children["producer"]
+        producer, told = self.children["producer"], False
         while True:
             self.show()
             self.check_alive()
@@ -234,12 +240,10 @@ class Job:
                 progress, since = now, time.monotonic()
             elif time.monotonic() - since > STALL_S:
                 return  # what is missing is counted as lost
-            try:
-                time.sleep(0.02)
-            except KeyboardInterrupt:
-                self.interrupted = True
-                if not done:
-                    producer.terminate()
+            if self.interrupted and not told:
+                told = True
+                producer.terminate()
+            time.sleep(0.02)
 
     def finish(self):
         seconds = time.monotonic() - self.started
@@ -310,11 +314,14 @@ def main():
     options = parse_arguments()
     job = Job(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, job.interrupt)
     code = 1
     try:
         code = job.run()
     except Failure as failure:
         print("main job: %s" % failure, file=sys.stderr)
+    except KeyboardInterrupt:
+        code = 130
     finally:
         job.clean(keep=code != 0)
     return code

@@ -41,6 +41,7 @@ static long long keys = 100;
 static long long rate;     /* orders a second, all threads; 0: as fast as it goes */
 static atomic_llong total; /* orders to write: lowered by SIGTERM */
 static atomic_llong committed;
+static atomic_bool relay_ended;
 static struct producer producers[THREADS];
 
 static void report(const char *doing, const struct weir_error *err)
@@ -181,26 +182,26 @@ static bool produce_all(const sigset_t *stop_signals)
     return good;
 }
 
-static void *run_relay(void *arg)
+static void *run_relay(void *relay)
 {
     struct weir_error err = {0};
-    if (weir_relay_run(arg, &err) != WEIR_OK) {
+    if (weir_relay_run(relay, &err) != WEIR_OK) {
         report("running the relay", &err);
     }
+    atomic_store(&relay_ended, true);
     return NULL;
 }
 
-/* Carries on until everything that was committed is delivered. */
-static bool deliver_all(struct weir_relay *relay, pthread_t thread)
+/* Carries on until everything that was committed is delivered, or the relay cannot go on. */
+static bool deliver_all(struct weir_relay *relay)
 {
     struct weir_relay_status status;
+    bool ended;
     do {
         pause_ns(20000000);
+        ended = atomic_load(&relay_ended);
         weir_relay_read_status(relay, &status);
-    } while (status.delivered < (uint64_t)atomic_load(&committed) &&
-             pthread_tryjoin_np(thread, NULL) != 0);
-    weir_relay_stop(relay);
-    (void)pthread_join(thread, NULL);
+    } while (!ended && status.delivered < (uint64_t)atomic_load(&committed));
     return status.delivered == (uint64_t)atomic_load(&committed);
 }
 
@@ -220,7 +221,9 @@ static bool produce_with_relay(const char *deliver_to, const sigset_t *stop_sign
     bool good = pthread_create(&thread, NULL, run_relay, relay) == 0;
     if (good) {
         good = produce_all(stop_signals);
-        good = deliver_all(relay, thread) && good;
+        good = deliver_all(relay) && good;
+        weir_relay_stop(relay);
+        (void)pthread_join(thread, NULL);
     }
     weir_relay_close(relay);
     return good;

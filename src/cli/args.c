@@ -5,6 +5,7 @@
  * "--name value", "--name=value", "-n value"; "--" ends the options.
  */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@
 
 #define EXIT_USAGE 64
 
-static bool group_exists(const char *word)
+bool cli_group_exists(const char *word)
 {
     for (size_t i = 0; i < cli_command_count; i++) {
         if (cli_commands[i].group != NULL && strcmp(cli_commands[i].group, word) == 0) {
@@ -23,7 +24,7 @@ static bool group_exists(const char *word)
     return false;
 }
 
-static const struct cli_command *find_command(const char *group, const char *name)
+const struct cli_command *cli_find_command(const char *group, const char *name)
 {
     for (size_t i = 0; i < cli_command_count; i++) {
         const struct cli_command *command = &cli_commands[i];
@@ -39,7 +40,7 @@ static const struct cli_command *find_command(const char *group, const char *nam
 
 static bool is_help(const char *word)
 {
-    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
 /* Finds the command and how many words it took; NULL after saying what is wrong, or after help. */
@@ -57,17 +58,17 @@ static const struct cli_command *take_command(int argc, char **argv, int *ret_ta
     }
     if (strcmp(argv[1], "--version") == 0) {
         *ret_taken = 2;
-        return find_command(NULL, "version");
+        return cli_find_command(NULL, "version");
     }
-    const struct cli_command *command = find_command(NULL, argv[1]);
+    const struct cli_command *command = cli_find_command(NULL, argv[1]);
     *ret_taken = 2;
-    if (command == NULL && group_exists(argv[1])) {
-        if (argc < 3 || is_help(argv[2])) {
+    if (command == NULL && cli_group_exists(argv[1])) {
+        if (argc < 3 || is_help(argv[2]) || strcmp(argv[2], "help") == 0) {
             *ret_code = argc < 3 ? EXIT_USAGE : 0;
             cli_help_group(argc < 3 ? stderr : stdout, argv[1]);
             return NULL;
         }
-        command = find_command(argv[1], argv[2]);
+        command = cli_find_command(argv[1], argv[2]);
         *ret_taken = 3;
     }
     if (command == NULL) {
@@ -194,8 +195,9 @@ enum weir_status cli_get_number(const struct cli_args *args, const char *name, i
         return WEIR_OK;
     }
     char *end = NULL;
+    errno = 0;
     long long number = strtoll(text, &end, 10);
-    if (end == text || *end != '\0' || number < min || number > max) {
+    if (end == text || *end != '\0' || errno != 0 || number < min || number > max) {
         return error_set(err, WEIR_INVALID_ARGUMENT, "--%s is \"%s\": a number from %lld to %lld",
                          name, text, (long long)min, (long long)max);
     }

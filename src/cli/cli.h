@@ -57,6 +57,9 @@ extern const size_t cli_command_count;
 extern const struct cli_option cli_common_options[];
 
 /* args.c */
+bool cli_group_exists(const char *word);
+/* NULL when there is none; group NULL for a command of one word. */
+const struct cli_command *cli_find_command(const char *group, const char *name);
 /* Parses; 0, or an exit code after saying on stderr what is wrong and what would be right. */
 int cli_parse(int argc, char **argv, struct cli_args *ret_args);
 /* The last value given, NULL if none. */
@@ -81,15 +84,30 @@ bool cli_json(const struct cli_args *args);
 /* Says an error on stderr, as text or JSON, and gives its exit code. */
 int cli_fail(const struct cli_args *args, enum weir_status status, const struct weir_error *err);
 int cli_exit_code(enum weir_status status);
+/* What each exit code means, for help. */
+struct cli_exit {
+    int code;
+    const char *meaning;
+};
+extern const struct cli_exit cli_exits[];
+extern const size_t cli_exit_count;
 /* Writes the document to stdout as one line. False (and a message) when stdout took it not. */
 bool cli_print_json(const struct weir_value *document);
 bool cli_print_text(const char *text, size_t len);
+/* Flushes stdout; `code`, or 1 after saying so when a result could not be written. A reader that
+ * went away has seen enough. */
+int cli_finish(int code);
 /* Progress belongs on a terminal only, and not when --quiet or --no-progress was given. */
 bool cli_progress(const struct cli_args *args);
 
 /* connect.c */
-/* Opens a client on --endpoint-url, --region, the configuration's endpoint or the environment's. */
-enum weir_status cli_open_client(const struct cli_args *args, const char *config_endpoint,
+struct config;
+/* --config, which must be there, or weir.yaml, without which *ret_config is NULL. */
+enum weir_status cli_load_config(const struct cli_args *args, struct arena *a,
+                                 struct config **ret_config, struct weir_error *err);
+/* Opens a client on --endpoint-url and --region, or the configuration's (NULL: none), or the
+ * environment's. */
+enum weir_status cli_open_client(const struct cli_args *args, const struct config *config,
                                  struct weir_client **ret_client, struct weir_error *err);
 
 /* signals.c */
@@ -98,6 +116,7 @@ enum weir_status cli_open_client(const struct cli_args *args, const char *config
 enum weir_status cli_on_stop(void (*stop)(void *arg), void *arg, struct weir_error *err);
 
 /* The commands. */
+int cmd_config_keys(const struct cli_args *args);
 int cmd_dev(const struct cli_args *args);
 int cmd_outbox_ls(const struct cli_args *args);
 int cmd_outbox_put(const struct cli_args *args);

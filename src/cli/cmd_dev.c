@@ -15,9 +15,7 @@
 #include "cli/relay_setup.h"
 #include "weir/outbox.h"
 
-#define DEFAULT_CONFIG "weir.yaml"
 #define ARENA_BYTES (16 * 1024 * 1024)
-#define RELAYS_MAX 64
 
 static sem_t stop_wanted;
 
@@ -26,7 +24,9 @@ struct dev_relay {
     struct relay_watch watch;
     pthread_t thread;
     bool running;
-    char name[64];
+    const char *name;        /* the configuration's */
+    enum weir_status status; /* the thread's, read after it ended */
+    struct weir_error error;
 };
 
 struct dev {
@@ -34,7 +34,7 @@ struct dev {
     struct arena *arena;
     struct config *config; /* NULL: there is no file */
     struct weir_client *client;
-    struct dev_relay relays[RELAYS_MAX];
+    struct dev_relay relays[RELAY_SETUP_MAX];
     uint32_t relay_count;
 };
 
@@ -44,8 +44,7 @@ static void stop(void *unused)
     (void)sem_post(&stop_wanted);
 }
 
-/* ---- outboxes ----------------------------------------------------------------------------------
- */
+/* ---- outboxes -------------------------------------------------------------------------------- */
 
 static enum weir_status prepare_outboxes(struct dev *dev, struct weir_error *err)
 {
@@ -58,17 +57,15 @@ static enum weir_status prepare_outboxes(struct dev *dev, struct weir_error *err
     return status;
 }
 
-/* ---- relays ------------------------------------------------------------------------------------
- */
+/* ---- relays ---------------------------------------------------------------------------------- */
 
 /* A relay that cannot go on ends the whole: a person is there to see why. */
 static void *run_relay(void *arg)
 {
     struct dev_relay *r = arg;
-    struct weir_error err = {0};
-    enum weir_status status = weir_relay_run(r->relay, &err);
-    if (status != WEIR_OK) {
-        log_event(LOG_ERROR, "a relay ended", "relay", r->name, "error", err.message, NULL);
+    r->status = weir_relay_run(r->relay, &r->error);
+    if (r->status != WEIR_OK) {
+        log_event(LOG_ERROR, "a relay ended", "relay", r->name, "error", r->error.message, NULL);
         stop(NULL);
     }
     return NULL;
@@ -77,10 +74,7 @@ static void *run_relay(void *arg)
 static enum weir_status start_relay(struct dev *dev, uint32_t index, struct weir_error *err)
 {
     struct dev_relay *r = &dev->relays[dev->relay_count++];
-    char path[128];
-    snprintf(path, sizeof(path), "relays[%u].name", index);
-    const char *name = config_text(dev->config, path);
-    snprintf(r->name, sizeof(r->name), "%s", name == NULL ? "relay" : name);
+    r->name = relay_setup_name(dev->config, index);
     enum weir_status status =
         relay_setup_open(dev->arena, dev->client, dev->config, index, NULL, &r->relay, err);
     if (status == WEIR_OK) {
@@ -101,17 +95,16 @@ static enum weir_status start_relays(struct dev *dev, struct weir_error *err)
 {
     uint32_t count = config_count(dev->config, "relays");
     enum weir_status status = WEIR_OK;
-    if (count > RELAYS_MAX) {
-        return config_error(dev->config, "relays", err, "more than 64 relays in one process");
-    }
     for (uint32_t i = 0; status == WEIR_OK && i < count; i++) {
         status = start_relay(dev, i, err);
     }
     return status;
 }
 
-static void stop_relays(struct dev *dev)
+/* The first failure of a relay, which was logged, is how the whole ended. */
+static enum weir_status stop_relays(struct dev *dev, struct weir_error *err)
 {
+    enum weir_status status = WEIR_OK;
     for (uint32_t i = 0; i < dev->relay_count; i++) {
         weir_relay_stop(dev->relays[i].relay);
     }
@@ -122,22 +115,24 @@ static void stop_relays(struct dev *dev)
         }
         relay_watch_stop(&r->watch);
         weir_relay_close(r->relay);
+        if (status == WEIR_OK && r->status != WEIR_OK) {
+            status = r->status;
+            *err = r->error;
+        }
     }
+    return status;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static enum weir_status load(struct dev *dev, const struct cli_args *args, struct weir_error *err)
 {
-    const char *path = cli_get(args, "config");
-    enum weir_status status =
-        config_load(dev->arena, path == NULL ? DEFAULT_CONFIG : path, &dev->config, err);
-    if (status == WEIR_NOT_FOUND && path == NULL) {
+    enum weir_status status = cli_load_config(args, dev->arena, &dev->config, err);
+    if (status == WEIR_OK && dev->config == NULL) {
         log_event(LOG_INFO, "there is no weir.yaml: no relays", NULL);
         return WEIR_OK;
     }
-    return status == WEIR_NOT_FOUND ? WEIR_CONFIG : status;
+    return status == WEIR_OK ? relay_setup_check(dev->config, err) : status;
 }
 
 static enum weir_status open_client(struct dev *dev, struct weir_error *err)
@@ -191,7 +186,12 @@ int cmd_dev(const struct cli_args *args)
         }
         log_event(LOG_INFO, "stopping", NULL);
     }
-    stop_relays(&dev);
+    struct weir_error relay_err = {0};
+    enum weir_status relay_status = stop_relays(&dev, &relay_err);
+    if (status == WEIR_OK && relay_status != WEIR_OK) {
+        status = relay_status;
+        err = relay_err;
+    }
     weir_client_close(dev.client);
     engine_host_stop(&dev.host);
     arena_free(dev.arena);

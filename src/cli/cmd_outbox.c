@@ -34,12 +34,12 @@ static int session_end(struct session *s, const struct cli_args *args, enum weir
     return status == WEIR_OK ? 0 : cli_fail(args, status, err);
 }
 
-/* ---- put ---------------------------------------------------------------------------------------
- */
+/* ---- put ------------------------------------------------------------------------------------- */
 
 static struct weir_text text_of(const char *text)
 {
-    return text == NULL ? (struct weir_text){0} : (struct weir_text){text, strlen(text)};
+    struct weir_text none = {0};
+    return text == NULL ? none : (struct weir_text){text, strlen(text)};
 }
 
 /* The payload from standard input, up to what fits into an item. */
@@ -47,7 +47,7 @@ static enum weir_status read_payload(struct buf *to, struct weir_error *err)
 {
     char step[65536];
     size_t got;
-    while ((got = fread(step, 1, sizeof(step), stdin)) > 0) {
+    while (buf_status(to) == WEIR_OK && (got = fread(step, 1, sizeof(step), stdin)) > 0) {
         buf_put(to, bytes_of(step, got));
     }
     if (ferror(stdin)) {
@@ -122,8 +122,7 @@ int cmd_outbox_put(const struct cli_args *args)
     return session_end(&s, args, status, &err);
 }
 
-/* ---- ls ----------------------------------------------------------------------------------------
- */
+/* ---- ls -------------------------------------------------------------------------------------- */
 
 static struct weir_bytes member_text(const struct weir_value *message, const char *name)
 {
@@ -178,8 +177,7 @@ int cmd_outbox_ls(const struct cli_args *args)
     return session_end(&s, args, status, &err);
 }
 
-/* ---- stats -------------------------------------------------------------------------------------
- */
+/* ---- stats ----------------------------------------------------------------------------------- */
 
 static void print_stats(const struct cli_args *args, const struct weir_outbox_stats *stats)
 {

@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdatomic.h>
+#include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/relay_setup.h"
 
-#define DEFAULT_CONFIG "weir.yaml"
 #define ARENA_BYTES (16 * 1024 * 1024)
 
-static void stop(void *relay)
+static pthread_mutex_t relay_mu = PTHREAD_MUTEX_INITIALIZER;
+static struct weir_relay *running_relay; /* under relay_mu; NULL before it is open */
+
+static void set_running(struct weir_relay *relay)
 {
-    weir_relay_stop(relay);
+    pthread_mutex_lock(&relay_mu);
+    running_relay = relay;
+    pthread_mutex_unlock(&relay_mu);
 }
 
-/* --config must be there; the default file may be missing. */
-static enum weir_status load_config(struct arena *a, const struct cli_args *args,
-                                    struct config **ret_config, struct weir_error *err)
+/* While the relay is not open yet, nothing is in hand. */
+static void stop(void *unused)
 {
-    const char *path = cli_get(args, "config");
-    enum weir_status status = config_load(a, path == NULL ? DEFAULT_CONFIG : path, ret_config, err);
-    if (status == WEIR_NOT_FOUND && path == NULL) {
-        *ret_config = NULL;
-        return WEIR_OK;
+    (void)unused;
+    pthread_mutex_lock(&relay_mu);
+    if (running_relay == NULL) {
+        _exit(0);
     }
-    return status == WEIR_NOT_FOUND ? WEIR_CONFIG : status;
+    weir_relay_stop(running_relay);
+    pthread_mutex_unlock(&relay_mu);
 }
 
 static void report(const struct cli_args *args, struct arena *a,
@@ -56,15 +60,11 @@ static void report(const struct cli_args *args, struct arena *a,
     }
 }
 
-static enum weir_status run(struct weir_relay *relay, const struct cli_args *args, struct arena *a,
-                            struct weir_error *err)
+static enum weir_status run(struct weir_relay *relay, const char *name, const struct cli_args *args,
+                            struct arena *a, struct weir_error *err)
 {
-    struct relay_watch watch = {
-        .relay = relay, .name = cli_get(args, "name"), .progress = cli_progress(args)};
-    enum weir_status status = cli_on_stop(stop, relay, err);
-    if (status == WEIR_OK) {
-        status = relay_watch_start(&watch, err);
-    }
+    struct relay_watch watch = {.relay = relay, .name = name, .progress = cli_progress(args)};
+    enum weir_status status = relay_watch_start(&watch, err);
     if (status == WEIR_OK) {
         status = weir_relay_run(relay, err);
     }
@@ -82,20 +82,28 @@ static enum weir_status open_and_run(struct arena *a, const struct cli_args *arg
     struct weir_client *client = NULL;
     struct weir_relay *relay = NULL;
     uint32_t index = 0;
-    enum weir_status status = load_config(a, args, &config, err);
+    enum weir_status status = cli_on_stop(stop, NULL, err);
+    if (status == WEIR_OK) {
+        status = cli_load_config(args, a, &config, err);
+    }
+    if (status == WEIR_OK) {
+        status = relay_setup_check(config, err);
+    }
     if (status == WEIR_OK) {
         status = relay_setup_find(config, cli_get(args, "name"), &index, err);
     }
     if (status == WEIR_OK) {
-        status = cli_open_client(args, config == NULL ? NULL : config_text(config, "endpoint"),
-                                 &client, err);
+        status = cli_open_client(args, config, &client, err);
     }
     if (status == WEIR_OK) {
         status = relay_setup_open(a, client, config, index, args, &relay, err);
     }
     if (status == WEIR_OK) {
-        status = run(relay, args, a, err);
+        const char *name = cli_get(args, "name");
+        set_running(relay);
+        status = run(relay, name == NULL ? relay_setup_name(config, index) : name, args, a, err);
     }
+    set_running(NULL);
     weir_relay_close(relay);
     weir_client_close(client);
     return status;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <semaphore.h>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "cli/engine_host.h"
+
+#define ARENA_BYTES (16 * 1024 * 1024)
 
 static sem_t stop_wanted;
 
@@ -15,11 +18,17 @@ static void stop(void *unused)
 int cmd_serve(const struct cli_args *args)
 {
     struct engine_host host = {0};
+    struct config *config = NULL;
     struct weir_error err = {0};
     (void)sem_init(&stop_wanted, 0, 0);
-    enum weir_status status = cli_on_stop(stop, NULL, &err);
+    struct arena *a = arena_new(ARENA_BYTES);
+    enum weir_status status =
+        a == NULL ? error_set(&err, WEIR_NO_MEMORY, "no memory") : cli_on_stop(stop, NULL, &err);
     if (status == WEIR_OK) {
-        status = engine_host_start(&host, args, NULL, &err);
+        status = cli_load_config(args, a, &config, &err);
+    }
+    if (status == WEIR_OK) {
+        status = engine_host_start(&host, args, config, &err);
     }
     if (status == WEIR_OK) {
         engine_host_announce(&host);
@@ -28,5 +37,6 @@ int cmd_serve(const struct cli_args *args)
         log_event(LOG_INFO, "stopping", NULL);
     }
     engine_host_stop(&host);
+    arena_free(a);
     return status == WEIR_OK ? 0 : cli_fail(args, status, &err);
 }

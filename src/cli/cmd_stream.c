@@ -23,8 +23,7 @@ static enum weir_status call(struct weir_client *client, const char *operation,
     return client_call(client, operation, request, a, ret_response, NULL, err);
 }
 
-/* ---- ls ----------------------------------------------------------------------------------------
- */
+/* ---- ls -------------------------------------------------------------------------------------- */
 
 static enum weir_status list_streams(struct weir_client *client, const char *table, struct arena *a,
                                      struct weir_value *all, struct weir_error *err)
@@ -68,6 +67,10 @@ int cmd_stream_ls(const struct cli_args *args)
 {
     struct weir_client *client = NULL;
     struct weir_error err = {0};
+    if (args->word_count > 1) {
+        (void)error_set(&err, WEIR_INVALID_ARGUMENT, "weir stream ls [TABLE]: one table at most");
+        return cli_fail(args, WEIR_INVALID_ARGUMENT, &err);
+    }
     struct arena *a = arena_new(ARENA_BYTES);
     struct weir_value *all = value_new_list(a, VALUE_PLAIN);
     enum weir_status status = cli_open_client(args, NULL, &client, &err);
@@ -84,8 +87,7 @@ int cmd_stream_ls(const struct cli_args *args)
     return status == WEIR_OK ? 0 : cli_fail(args, status, &err);
 }
 
-/* ---- desc --------------------------------------------------------------------------------------
- */
+/* ---- desc ------------------------------------------------------------------------------------ */
 
 static enum weir_status find_stream(struct weir_client *client, const char *table, struct arena *a,
                                     struct weir_bytes *ret_arn, struct weir_error *err)

@@ -98,8 +98,7 @@ static void on_failed(void *arg, enum weir_status status, const struct weir_erro
     stop(tail);
 }
 
-/* ---- running -----------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static void wanted(void *arg)
 {

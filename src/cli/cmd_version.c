@@ -25,7 +25,8 @@ int cmd_version(const struct cli_args *args)
     value_add_str(a, document, "version", bytes_str(weir_version()));
     add_names(a, value_add_list(a, document, "operations"), api_operation_names());
     add_names(a, value_add_list(a, document, "unsupportedOperations"), api_unsupported_names());
-    bool good = document != NULL && cli_print_json(document);
+    bool has_memory = document != NULL;
+    (void)cli_print_json(document); /* cli_finish says what became of it */
     arena_free(a);
-    return good ? 0 : 1;
+    return has_memory ? 0 : cli_fail(args, WEIR_NO_MEMORY, &(struct weir_error){0});
 }

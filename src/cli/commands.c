@@ -28,11 +28,25 @@ const struct cli_option cli_common_options[] = {
         "stream-shards", 0, "N", "shards of a new stream (4)"                                      \
     }
 
-static const struct cli_option serve_options[] = {SERVER_OPTIONS, {0}};
+static const struct cli_option serve_options[] = {
+    SERVER_OPTIONS,
+    {"config", 'f', "FILE", "configuration, for its server keys (weir.yaml, if it is there)"},
+    {0},
+};
 
 static const struct cli_option dev_options[] = {
     SERVER_OPTIONS,
-    {"config", 'f', "FILE", "configuration (weir.yaml)"},
+    {"config", 'f', "FILE", "configuration (weir.yaml, if it is there)"},
+    {0},
+};
+
+static const struct cli_option config_keys_options[] = {
+    {"markdown", 0, NULL, "as docs/CONFIGURATION.md"},
+    {0},
+};
+
+static const struct cli_option help_options[] = {
+    {"markdown", 0, NULL, "of every command, as docs/COMMANDS.md"},
     {0},
 };
 
@@ -107,8 +121,10 @@ const struct cli_command cli_commands[] = {
      cmd_stream_desc},
     {"stream", "tail", "TABLE", "print a stream's records as JSON lines", NULL, stream_tail_options,
      cmd_stream_tail},
+    {"config", "keys", NULL, "the keys of weir.yaml", NULL, config_keys_options, cmd_config_keys},
     {NULL, "version", NULL, "the version, and the operations that the engine has", NULL, NULL,
      cmd_version},
-    {NULL, "help", NULL, "this list", NULL, NULL, cmd_help},
+    {NULL, "help", "[COMMAND]", "this list, or one command's options", NULL, help_options,
+     cmd_help},
 };
 const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);

@@ -7,32 +7,15 @@
 
 #include "cli/config.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
 #include "base/error.h"
+#include "cli/config_internal.h"
 
-#define PATH_MAX_BYTES 512
 #define DEPTH_MAX 16
-#define ENTRIES_MAX 10000
-#define FILE_BYTES_MAX (1024 * 1024)
-
-struct config_entry {
-    char *path;
-    char *text;             /* "" for maps and lists */
-    uint32_t element_count; /* lists */
-    size_t line, column;    /* from 1 */
-};
-
-struct config {
-    const char *file;
-    struct config_entry entries[ENTRIES_MAX];
-    size_t count;
-};
 
 struct walk {
     struct arena *arena;
@@ -41,8 +24,7 @@ struct walk {
     struct weir_error *err;
 };
 
-/* ---- errors ------------------------------------------------------------------------------------
- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 static enum weir_status error_at(struct walk *w, const yaml_node_t *node, const char *what)
 {
@@ -111,165 +93,14 @@ static enum weir_status unknown_key(struct walk *w, const yaml_node_t *node, con
     return error_at(w, node, what);
 }
 
-/* ---- scalars -----------------------------------------------------------------------------------
- */
-
-/* Where the variable's end is, and its parts; NULL when it is not closed. */
-static const char *split_variable(const char *at, char name[128], const char **ret_fallback,
-                                  size_t *ret_fallback_len)
-{
-    const char *end = strchr(at, '}');
-    if (end == NULL) {
-        return NULL;
-    }
-    const char *mark = strstr(at, ":-");
-    const char *name_end = mark != NULL && mark < end ? mark : end;
-    size_t len = (size_t)(name_end - at) < 127 ? (size_t)(name_end - at) : 127;
-    memcpy(name, at, len);
-    name[len] = '\0';
-    *ret_fallback = name_end == end ? NULL : mark + 2;
-    *ret_fallback_len = name_end == end ? 0 : (size_t)(end - (mark + 2));
-    return end + 1;
-}
-
-/* ${VAR} and ${VAR:-x}, once: what a variable holds is not looked at again. */
-static enum weir_status expand(struct walk *w, const yaml_node_t *node, const char *text,
-                               char **ret_text)
-{
-    struct buf out;
-    enum weir_status status = WEIR_OK;
-    buf_init(&out, FILE_BYTES_MAX);
-    while (*text != '\0' && status == WEIR_OK) {
-        if (strncmp(text, "${", 2) != 0) {
-            buf_put_u8(&out, (uint8_t)*text++);
-            continue;
-        }
-        char name[128];
-        const char *fallback = NULL;
-        size_t fallback_len = 0;
-        const char *after = split_variable(text + 2, name, &fallback, &fallback_len);
-        const char *value = after == NULL ? NULL : getenv(name);
-        if (after == NULL) {
-            status = error_at(w, node, "${ without }");
-        } else if ((value == NULL || value[0] == '\0') && fallback != NULL) {
-            buf_put(&out, bytes_of(fallback, fallback_len));
-        } else if (value == NULL) {
-            char what[200];
-            snprintf(what, sizeof(what), "variable %s is not defined (${%s:-default} gives one)",
-                     name, name);
-            status = error_at(w, node, what);
-        } else {
-            buf_put_str(&out, value);
-        }
-        text = after == NULL ? text : after;
-    }
-    buf_put_u8(&out, 0);
-    struct weir_bytes copy = arena_dup(w->arena, buf_bytes(&out));
-    if (status == WEIR_OK && (buf_status(&out) != WEIR_OK || copy.ptr == NULL)) {
-        status = error_set(w->err, WEIR_NO_MEMORY, "no memory for the configuration");
-    }
-    *ret_text = (char *)(uintptr_t)copy.ptr;
-    buf_fini(&out);
-    return status;
-}
-
-/* "250ms", "10s", "5m", "2h", "7d", or a bare number of seconds. */
-static bool parse_duration(const char *text, int64_t *ret_ms)
-{
-    static const struct {
-        const char *unit;
-        int64_t ms;
-    } units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-    char *end = NULL;
-    long long number = strtoll(text, &end, 10);
-    for (size_t i = 0; end != text && i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcmp(end, units[i].unit) == 0) {
-            return !__builtin_mul_overflow(number, units[i].ms, ret_ms);
-        }
-    }
-    return false;
-}
-
-static bool parse_number(const char *text, int64_t *ret_number)
-{
-    char *end = NULL;
-    errno = 0;
-    *ret_number = strtoll(text, &end, 10);
-    return end != text && *end == '\0' && errno == 0;
-}
-
-static bool is_choice(const char *choices, const char *text)
-{
-    size_t len = strlen(text);
-    for (const char *at = choices; len > 0; at++) {
-        const char *end = strchrnul(at, '|');
-        if ((size_t)(end - at) == len && strncmp(at, text, len) == 0) {
-            return true;
-        }
-        if (*end == '\0') {
-            return false;
-        }
-        at = end;
-    }
-    return false;
-}
-
-static enum weir_status check_scalar(struct walk *w, const yaml_node_t *node,
-                                     const struct config_key *key, const char *text)
-{
-    char what[256];
-    int64_t number = 0;
-    switch (key->type) {
-    case CONFIG_MAP:
-        snprintf(what, sizeof(what), "%s holds further keys, not a value", key->path);
-        return error_at(w, node, what);
-    case CONFIG_CHOICE:
-        if (is_choice(key->choices, text)) {
-            return WEIR_OK;
-        }
-        snprintf(what, sizeof(what), "\"%.80s\" is none of %s", text, key->choices);
-        return error_at(w, node, what);
-    case CONFIG_NUMBER:
-        if (parse_number(text, &number) && number >= key->min && number <= key->max) {
-            return WEIR_OK;
-        }
-        snprintf(what, sizeof(what), "\"%.80s\" is no number from %lld to %lld", text,
-                 (long long)key->min, (long long)key->max);
-        return error_at(w, node, what);
-    case CONFIG_DURATION_MS:
-        if (parse_duration(text, &number) && number >= key->min && number <= key->max) {
-            return WEIR_OK;
-        }
-        snprintf(what, sizeof(what),
-                 "\"%.80s\" is no duration (250ms, 10s, 5m, 2h, 7d) from "
-                 "%lldms to %lldms",
-                 text, (long long)key->min, (long long)key->max);
-        return error_at(w, node, what);
-    case CONFIG_TEXT:
-        return text[0] != '\0' ? WEIR_OK : error_at(w, node, "an empty text says nothing");
-    }
-    return WEIR_OK;
-}
-
-/* ---- the walk ----------------------------------------------------------------------------------
- */
-
-static const struct config_key *find_key(const char *pattern)
-{
-    for (size_t i = 0; config_key_at(i) != NULL; i++) {
-        if (strcmp(config_key_at(i)->path, pattern) == 0) {
-            return config_key_at(i);
-        }
-    }
-    return NULL;
-}
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 static enum weir_status record(struct walk *w, const yaml_node_t *node, const char *path,
                                char *text, uint32_t element_count)
 {
     struct config *config = w->config;
     char *copy = arena_printf(w->arena, "%s", path);
-    if (config->count == ENTRIES_MAX || copy == NULL) {
+    if (config->count == CONFIG_ENTRIES_MAX || copy == NULL) {
         return error_at(w, node, "the file is too large");
     }
     config->entries[config->count++] = (struct config_entry){
@@ -298,16 +129,17 @@ static bool is_set(const struct config *config, const char *path)
 static enum weir_status walk_pair(struct walk *w, const yaml_node_t *key, const yaml_node_t *value,
                                   const char *path, const char *pattern, unsigned depth)
 {
-    char child[PATH_MAX_BYTES], child_pattern[PATH_MAX_BYTES];
+    char child[CONFIG_PATH_BYTES], child_pattern[CONFIG_PATH_BYTES];
     if (key->type != YAML_SCALAR_NODE) {
         return error_at(w, key, "a key is a word");
     }
     const char *name = (const char *)key->data.scalar.value;
     const char *dot = path[0] == '\0' ? "" : ".";
-    if ((size_t)snprintf(child, sizeof(child), "%s%s%s", path, dot, name) >= sizeof(child) ||
+    if (strlen(name) != key->data.scalar.length || strpbrk(name, ".[]") != NULL ||
+        (size_t)snprintf(child, sizeof(child), "%s%s%s", path, dot, name) >= sizeof(child) ||
         (size_t)snprintf(child_pattern, sizeof(child_pattern), "%s%s%s", pattern, dot, name) >=
             sizeof(child_pattern) ||
-        find_key(child_pattern) == NULL) {
+        config_key_find(child_pattern) == NULL) {
         return unknown_key(w, key, pattern, name);
     }
     if (is_set(w->config, child)) {
@@ -319,7 +151,7 @@ static enum weir_status walk_pair(struct walk *w, const yaml_node_t *key, const 
 static enum weir_status walk_map(struct walk *w, const yaml_node_t *node, const char *path,
                                  const char *pattern, unsigned depth)
 {
-    const struct config_key *key = find_key(pattern);
+    const struct config_key *key = config_key_find(pattern);
     if (key != NULL && key->type != CONFIG_MAP) {
         return error_at(w, node, "a single value belongs here");
     }
@@ -334,7 +166,7 @@ static enum weir_status walk_map(struct walk *w, const yaml_node_t *node, const 
 
 static bool takes_list(const char *pattern)
 {
-    char element[PATH_MAX_BYTES];
+    char element[CONFIG_PATH_BYTES];
     snprintf(element, sizeof(element), "%s[]", pattern);
     for (size_t i = 0; config_key_at(i) != NULL; i++) {
         if (strncmp(config_key_at(i)->path, element, strlen(element)) == 0) {
@@ -347,7 +179,7 @@ static bool takes_list(const char *pattern)
 static enum weir_status walk_list(struct walk *w, const yaml_node_t *node, const char *path,
                                   const char *pattern, unsigned depth)
 {
-    char element[PATH_MAX_BYTES], element_pattern[PATH_MAX_BYTES];
+    char element[CONFIG_PATH_BYTES], element_pattern[CONFIG_PATH_BYTES];
     if (!takes_list(pattern)) {
         return error_at(w, node, "no list belongs here");
     }
@@ -365,32 +197,48 @@ static enum weir_status walk_list(struct walk *w, const yaml_node_t *node, const
     return status;
 }
 
-/* `to: stdout` is `to: { stdout: {} }`. */
+/* A word where keys belong: nothing, or, as in `to: stdout`, the one key below and nothing in it.
+ */
+static enum weir_status walk_word(struct walk *w, const yaml_node_t *node, const char *path,
+                                  const char *pattern, const char *word)
+{
+    char child[CONFIG_PATH_BYTES], what[CONFIG_WHAT_BYTES];
+    if (word[0] == '\0' || strcmp(word, "~") == 0 || strcmp(word, "null") == 0) {
+        return record(w, node, path, "", 0);
+    }
+    snprintf(child, sizeof(child), "%s.%s", pattern, word);
+    const struct config_key *below = config_key_find(child);
+    if (below == NULL || below->type != CONFIG_MAP) {
+        (void)config_value_good(config_key_find(pattern), word, what);
+        return error_at(w, node, what);
+    }
+    snprintf(child, sizeof(child), "%s.%s", path, word);
+    enum weir_status status = record(w, node, path, "", 0);
+    return status == WEIR_OK ? record(w, node, child, "", 0) : status;
+}
+
 static enum weir_status walk_scalar(struct walk *w, const yaml_node_t *node, const char *path,
                                     const char *pattern)
 {
     char *text = NULL;
-    enum weir_status status = expand(w, node, (const char *)node->data.scalar.value, &text);
-    const struct config_key *key = find_key(pattern);
+    char what[CONFIG_WHAT_BYTES];
+    const char *raw = (const char *)node->data.scalar.value;
+    if (strlen(raw) != node->data.scalar.length) {
+        return error_at(w, node, "a zero byte in a text");
+    }
+    enum weir_status status = config_expand(w->arena, raw, &text, what);
+    if (status == WEIR_NO_MEMORY) {
+        return error_set(w->err, status, "no memory for the configuration");
+    }
     if (status != WEIR_OK) {
-        return status;
+        return error_at(w, node, what);
     }
-    if (key != NULL && key->type == CONFIG_MAP) {
-        char child[PATH_MAX_BYTES];
-        snprintf(child, sizeof(child), "%s.%s", pattern, text);
-        const struct config_key *below = find_key(child);
-        bool empty = text[0] == '\0' || strcmp(text, "~") == 0;
-        if (empty) {
-            return record(w, node, path, "", 0);
-        }
-        if (below == NULL || below->type != CONFIG_MAP) {
-            return check_scalar(w, node, key, text);
-        }
-        snprintf(child, sizeof(child), "%s.%s", path, text);
-        return record(w, node, child, "", 0);
+    const struct config_key *key = config_key_find(pattern);
+    if (key->type == CONFIG_MAP) {
+        return walk_word(w, node, path, pattern, text);
     }
-    status = check_scalar(w, node, key, text);
-    return status == WEIR_OK ? record(w, node, path, text, 0) : status;
+    return config_value_good(key, text, what) ? record(w, node, path, text, 0)
+                                              : error_at(w, node, what);
 }
 
 static enum weir_status walk_node(struct walk *w, const yaml_node_t *node, const char *path,
@@ -412,8 +260,7 @@ static enum weir_status walk_node(struct walk *w, const yaml_node_t *node, const
     }
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static enum weir_status syntax_error(const yaml_parser_t *parser, const char *path,
                                      struct weir_error *err)
@@ -426,8 +273,10 @@ static enum weir_status syntax_error(const yaml_parser_t *parser, const char *pa
 static enum weir_status walk_document(struct walk *w)
 {
     const yaml_node_t *root = yaml_document_get_root_node(w->document);
-    if (root == NULL) {
-        return WEIR_OK; /* an empty file says nothing */
+    bool is_empty =
+        root == NULL || (root->type == YAML_SCALAR_NODE && root->data.scalar.length == 0);
+    if (is_empty) {
+        return WEIR_OK;
     }
     if (root->type != YAML_MAPPING_NODE) {
         return error_at(w, root, "the file holds keys, such as relays:");
@@ -435,7 +284,21 @@ static enum weir_status walk_document(struct walk *w)
     return walk_map(w, root, "", "", 0);
 }
 
-static enum weir_status parse_file(struct arena *a, FILE *file, struct config *config,
+/* What stands behind the first document would be ignored in silence. */
+static enum weir_status check_end(struct walk *w, yaml_parser_t *parser)
+{
+    yaml_document_t next;
+    if (!yaml_parser_load(parser, &next)) {
+        return syntax_error(parser, w->config->file, w->err);
+    }
+    const yaml_node_t *root = yaml_document_get_root_node(&next);
+    enum weir_status status =
+        root == NULL ? WEIR_OK : error_at(w, root, "a second document: one belongs in a file");
+    yaml_document_delete(&next);
+    return status;
+}
+
+static enum weir_status parse_text(struct arena *a, struct weir_bytes text, struct config *config,
                                    struct weir_error *err)
 {
     yaml_parser_t parser;
@@ -443,11 +306,15 @@ static enum weir_status parse_file(struct arena *a, FILE *file, struct config *c
     if (!yaml_parser_initialize(&parser)) {
         return error_set(err, WEIR_NO_MEMORY, "no memory for the configuration");
     }
-    yaml_parser_set_input_file(&parser, file);
+    const uint8_t *input = text.len > 0 ? text.ptr : (const uint8_t *)"";
+    yaml_parser_set_input_string(&parser, input, text.len);
     enum weir_status status;
     if (yaml_parser_load(&parser, &document)) {
         struct walk w = {a, config, &document, err};
         status = walk_document(&w);
+        if (status == WEIR_OK && yaml_document_get_root_node(&document) != NULL) {
+            status = check_end(&w, &parser);
+        }
         yaml_document_delete(&document);
     } else {
         status = syntax_error(&parser, config->file, err);
@@ -456,124 +323,49 @@ static enum weir_status parse_file(struct arena *a, FILE *file, struct config *c
     return status;
 }
 
+/* Also from a pipe, whose size nobody knows. */
+static enum weir_status read_whole(FILE *file, const char *path, struct buf *to,
+                                   struct weir_error *err)
+{
+    char step[16384];
+    size_t got;
+    while (buf_status(to) == WEIR_OK && (got = fread(step, 1, sizeof(step), file)) > 0) {
+        buf_put(to, bytes_of(step, got));
+    }
+    if (ferror(file)) {
+        return error_set(err, WEIR_IO, "%s: %s", path, strerror(errno));
+    }
+    if (buf_status(to) != WEIR_OK) {
+        return error_set(err, WEIR_CONFIG, "%s: larger than %d bytes", path, CONFIG_FILE_BYTES_MAX);
+    }
+    return WEIR_OK;
+}
+
 enum weir_status config_load(struct arena *a, const char *path, struct config **ret_config,
                              struct weir_error *err)
 {
-    FILE *file = fopen(path, "rb");
+    struct buf text;
+    FILE *file = fopen(path, "rbe");
     if (file == NULL) {
         return error_set(err, errno == ENOENT ? WEIR_NOT_FOUND : WEIR_IO, "%s: %s", path,
                          strerror(errno));
     }
-    struct config *config = ARENA_NEW(a, struct config);
-    enum weir_status status = WEIR_OK;
-    if (config == NULL || fseek(file, 0, SEEK_END) != 0 || ftell(file) > FILE_BYTES_MAX) {
-        status = error_set(err, WEIR_CONFIG, "%s: larger than %d bytes", path, FILE_BYTES_MAX);
-    } else {
-        rewind(file);
+    buf_init(&text, CONFIG_FILE_BYTES_MAX);
+    enum weir_status status = read_whole(file, path, &text, err);
+    struct config *config = status == WEIR_OK ? ARENA_NEW(a, struct config) : NULL;
+    if (config != NULL) {
         config->file = arena_printf(a, "%s", path);
-        status = parse_file(a, file, config, err);
     }
+    if (status == WEIR_OK && (config == NULL || config->file == NULL)) {
+        status = error_set(err, WEIR_NO_MEMORY, "no memory for the configuration");
+    }
+    if (status == WEIR_OK) {
+        status = parse_text(a, buf_bytes(&text), config, err);
+    }
+    buf_fini(&text);
     fclose(file);
     if (status == WEIR_OK) {
         *ret_config = config;
     }
     return status;
-}
-
-/* ---- asking ------------------------------------------------------------------------------------
- */
-
-static const struct config_entry *find_entry(const struct config *config, const char *path)
-{
-    for (size_t i = 0; config != NULL && i < config->count; i++) {
-        if (strcmp(config->entries[i].path, path) == 0) {
-            return &config->entries[i];
-        }
-    }
-    return NULL;
-}
-
-const char *config_text(const struct config *config, const char *path)
-{
-    const struct config_entry *entry = find_entry(config, path);
-    return entry == NULL ? NULL : entry->text;
-}
-
-/* The pattern of a path: its indexes taken out. */
-static void pattern_of(const char *path, char *to)
-{
-    for (; *path != '\0'; path++) {
-        bool in_index = isdigit((unsigned char)*path) && to[-1] == '[';
-        while (in_index && isdigit((unsigned char)path[1])) {
-            path++;
-        }
-        if (!in_index) {
-            *to++ = *path;
-        }
-    }
-    *to = '\0';
-}
-
-int64_t config_number(const struct config *config, const char *path, int64_t fallback)
-{
-    char pattern[PATH_MAX_BYTES + 1] = " ";
-    const char *text = config_text(config, path);
-    int64_t number = fallback;
-    if (text == NULL) {
-        return fallback;
-    }
-    pattern_of(path, pattern + 1);
-    const struct config_key *key = find_key(pattern + 1);
-    bool good = key != NULL && key->type == CONFIG_DURATION_MS ? parse_duration(text, &number)
-                                                               : parse_number(text, &number);
-    WEIR_ASSERT(good); /* checked while loading */
-    return number;
-}
-
-uint32_t config_count(const struct config *config, const char *path)
-{
-    const struct config_entry *entry = find_entry(config, path);
-    return entry == NULL ? 0 : entry->element_count;
-}
-
-static const char *name_after(const struct config_entry *entry, const char *prefix)
-{
-    size_t len = strlen(prefix);
-    if (strncmp(entry->path, prefix, len) != 0 || entry->path[len] != '.') {
-        return NULL;
-    }
-    const char *name = entry->path + len + 1;
-    return strpbrk(name, ".[") == NULL ? name : NULL;
-}
-
-enum weir_status config_children(struct arena *a, const struct config *config, const char *prefix,
-                                 struct config_child **ret_children, uint32_t *ret_count,
-                                 struct weir_error *err)
-{
-    size_t total = config == NULL ? 0 : config->count;
-    struct config_child *children = ARENA_ARRAY(a, struct config_child, total + 1);
-    if (children == NULL) {
-        return error_set(err, WEIR_NO_MEMORY, "no memory for the configuration");
-    }
-    uint32_t count = 0;
-    for (size_t i = 0; i < total; i++) {
-        const char *name = name_after(&config->entries[i], prefix);
-        if (name != NULL) {
-            children[count++] = (struct config_child){name, config->entries[i].text};
-        }
-    }
-    *ret_children = children;
-    *ret_count = count;
-    return WEIR_OK;
-}
-
-enum weir_status config_error(const struct config *config, const char *path, struct weir_error *err,
-                              const char *what)
-{
-    const struct config_entry *entry = find_entry(config, path);
-    if (entry == NULL) {
-        return error_set(err, WEIR_CONFIG, "%s: %s: %s", config->file, path, what);
-    }
-    return error_set(err, WEIR_CONFIG, "%s:%zu:%zu: %s", config->file, entry->line, entry->column,
-                     what);
 }

@@ -3,8 +3,9 @@
 /* The table of weir.yaml's keys: parser, checks, help and docs/CONFIGURATION.md come from it. */
 
 #include <stddef.h>
+#include <string.h>
 
-#include "cli/config.h"
+#include "cli/config_internal.h"
 
 #define DAY_MS (24LL * 3600 * 1000)
 
@@ -12,7 +13,7 @@ static const struct config_key keys[] = {
     {"endpoint", CONFIG_TEXT, 0, 0, NULL, "the AWS environment's",
      "where tables are: an URL, file:DIR, memory:"},
     {"region", CONFIG_TEXT, 0, 0, NULL, "the AWS environment's", "AWS region"},
-    {"server", CONFIG_MAP, 0, 0, NULL, "", "weir dev and weir serve"},
+    {"server", CONFIG_MAP, 0, 0, NULL, "", "how weir dev and weir serve run the engine"},
     {"server.address", CONFIG_TEXT, 0, 0, NULL, "127.0.0.1", "address to listen on"},
     {"server.port", CONFIG_NUMBER, 0, 65535, NULL, "8000", "port to listen on; 0: any free one"},
     {"server.data", CONFIG_TEXT, 0, 0, NULL, ".weir", "folder of the engine's data"},
@@ -48,7 +49,8 @@ static const struct config_key keys[] = {
     {"relays[].to.redis.dedup_window_s", CONFIG_NUMBER, 1, 365 * 86400, NULL, "86400",
      "how long message ids are remembered, in seconds"},
     {"relays[].mark", CONFIG_CHOICE, 0, 0, "update|none", "update",
-     "update: mark rows as published; none: leave them, the position is the truth"},
+     "update: mark rows as published; none (also by "
+     "OUTBOX_SKIP_MARK_MESSAGES_AS_DISPATCHED=true): leave them, the position is the truth"},
     {"relays[].retry", CONFIG_MAP, 0, 0, NULL, "", "when the sink fails"},
     {"relays[].retry.max", CONFIG_NUMBER, 1, 1000000, NULL, "3",
      "retries of a message that the sink rejects"},
@@ -64,4 +66,14 @@ static const struct config_key keys[] = {
 const struct config_key *config_key_at(size_t index)
 {
     return index < sizeof(keys) / sizeof(keys[0]) ? &keys[index] : NULL;
+}
+
+const struct config_key *config_key_find(const char *pattern)
+{
+    for (size_t i = 0; config_key_at(i) != NULL; i++) {
+        if (strcmp(config_key_at(i)->path, pattern) == 0) {
+            return config_key_at(i);
+        }
+    }
+    return NULL;
 }

@@ -11,7 +11,8 @@
 
 #define DEFAULT_DATA ".weir"
 #define DEFAULT_PORT 8000
-#define STOP_MS 10000
+#define STOP_MS 5000
+#define DATA_PATH_MAX sizeof(((struct engine_host *)NULL)->data)
 
 /* A text option: the command line's, the configuration's, or the default. */
 static const char *choose(const struct cli_args *args, const char *option,
@@ -22,53 +23,66 @@ static const char *choose(const struct cli_args *args, const char *option,
     return given != NULL ? given : configured != NULL ? configured : fallback;
 }
 
-static enum weir_status choose_durability(const struct cli_args *args, const struct config *config,
-                                          enum kv_durability *ret_durability,
-                                          struct weir_error *err)
+/* What was asked for, checked before anything is opened or made. */
+struct wishes {
+    enum kv_durability durability;
+    bool memory;
+    const char *data; /* the folder, unless memory */
+    const char *address;
+    const char *region;
+    int64_t port, threads, stream_shards;
+};
+
+static enum weir_status read_storage(const struct cli_args *args, const struct config *config,
+                                     struct wishes *wishes, struct weir_error *err)
 {
-    const char *text = choose(args, "durability", config, "server.durability", "sync");
-    if (strcmp(text, "sync") == 0) {
-        *ret_durability = KV_SYNC;
-    } else if (strcmp(text, "relaxed") == 0) {
-        *ret_durability = KV_RELAXED;
-    } else {
+    const char *durability = choose(args, "durability", config, "server.durability", "sync");
+    if (strcmp(durability, "sync") != 0 && strcmp(durability, "relaxed") != 0) {
         return error_set(err, WEIR_INVALID_ARGUMENT, "--durability is \"%s\": sync or relaxed",
-                         text);
+                         durability);
+    }
+    wishes->durability = strcmp(durability, "sync") == 0 ? KV_SYNC : KV_RELAXED;
+    wishes->memory = cli_has(args, "memory");
+    if (wishes->memory && cli_has(args, "data")) {
+        return error_set(err, WEIR_INVALID_ARGUMENT, "--memory and --data: choose one");
+    }
+    wishes->data = choose(args, "data", config, "server.data", DEFAULT_DATA);
+    if (wishes->data[0] == '\0' || strlen(wishes->data) >= DATA_PATH_MAX) {
+        return error_set(err, WEIR_INVALID_ARGUMENT, "--data is a path of 1 to %zu bytes",
+                         DATA_PATH_MAX - 1);
     }
     return WEIR_OK;
 }
 
-static enum weir_status open_kv(struct engine_host *host, const struct cli_args *args,
-                                const struct config *config, struct kv **ret_kv,
-                                struct weir_error *err)
+static enum weir_status read_wishes(const struct cli_args *args, const struct config *config,
+                                    struct wishes *wishes, struct weir_error *err)
 {
-    enum kv_durability durability = KV_SYNC;
-    enum weir_status status = choose_durability(args, config, &durability, err);
-    if (status != WEIR_OK) {
-        return status;
+    int64_t port = config_number(config, "server.port", DEFAULT_PORT);
+    wishes->address = choose(args, "address", config, "server.address", "127.0.0.1");
+    wishes->region = choose(args, "region", config, "region", NULL);
+    enum weir_status status = read_storage(args, config, wishes, err);
+    if (status == WEIR_OK) {
+        status = cli_get_number(args, "port", 0, UINT16_MAX, port, &wishes->port, err);
     }
-    if (cli_has(args, "memory")) {
-        if (cli_has(args, "data")) {
-            return error_set(err, WEIR_INVALID_ARGUMENT, "--memory and --data: choose one");
-        }
-        return kv_mem_open(ret_kv, err);
+    if (status == WEIR_OK) {
+        status = cli_get_number(args, "threads", 1, 64, 1, &wishes->threads, err);
     }
-    const char *data = choose(args, "data", config, "server.data", DEFAULT_DATA);
-    if (strlen(data) >= sizeof(host->data)) {
-        return error_set(err, WEIR_INVALID_ARGUMENT, "--data is too long");
+    if (status == WEIR_OK) {
+        status = cli_get_number(args, "stream-shards", 1, 64, 4, &wishes->stream_shards, err);
     }
-    memcpy(host->data, data, strlen(data) + 1);
-    return kv_rocks_open(data, durability, ret_kv, &host->opened, err);
+    return status;
 }
 
-static enum weir_status open_engine(struct engine_host *host, const struct cli_args *args,
-                                    const struct config *config, struct weir_error *err)
+static enum weir_status open_engine(struct engine_host *host, const struct wishes *wishes,
+                                    struct weir_error *err)
 {
-    int64_t shards = 0;
     struct kv *kv = NULL;
-    enum weir_status status = cli_get_number(args, "stream-shards", 1, 64, 4, &shards, err);
-    if (status == WEIR_OK) {
-        status = open_kv(host, args, config, &kv, err);
+    enum weir_status status;
+    if (wishes->memory) {
+        status = kv_mem_open(&kv, err);
+    } else {
+        memcpy(host->data, wishes->data, strlen(wishes->data) + 1);
+        status = kv_rocks_open(wishes->data, wishes->durability, &kv, &host->opened, err);
     }
     if (status != WEIR_OK) {
         return status;
@@ -77,8 +91,8 @@ static enum weir_status open_engine(struct engine_host *host, const struct cli_a
         .kv = kv,
         .opened = host->opened,
         .env = env_system(),
-        .region = cli_get(args, "region"),
-        .stream_shards = (uint32_t)shards,
+        .region = wishes->region,
+        .stream_shards = (uint32_t)wishes->stream_shards,
     };
     status = engine_open(&options, &host->engine, err);
     if (status == WEIR_OK) {
@@ -88,18 +102,9 @@ static enum weir_status open_engine(struct engine_host *host, const struct cli_a
     return status;
 }
 
-static enum weir_status start_server(struct engine_host *host, const struct cli_args *args,
-                                     const struct config *config, struct weir_error *err)
+static enum weir_status start_server(struct engine_host *host, const struct wishes *wishes,
+                                     struct weir_error *err)
 {
-    int64_t port = 0, threads = 0;
-    int64_t fallback = config_number(config, "server.port", DEFAULT_PORT);
-    enum weir_status status = cli_get_number(args, "port", 0, UINT16_MAX, fallback, &port, err);
-    if (status == WEIR_OK) {
-        status = cli_get_number(args, "threads", 1, 64, 1, &threads, err);
-    }
-    if (status != WEIR_OK) {
-        return status;
-    }
     host->api = api_new(host->engine);
     if (host->api == NULL) {
         return error_set(err, WEIR_NO_MEMORY, "no memory for the server");
@@ -107,11 +112,11 @@ static enum weir_status start_server(struct engine_host *host, const struct cli_
     struct server_options options = {
         .api = host->api,
         .env = env_system(),
-        .address = choose(args, "address", config, "server.address", "127.0.0.1"),
-        .port = (uint16_t)port,
-        .threads = (uint32_t)threads,
+        .address = wishes->address,
+        .port = (uint16_t)wishes->port,
+        .threads = (uint32_t)wishes->threads,
     };
-    status = server_start(&options, &host->server, err);
+    enum weir_status status = server_start(&options, &host->server, err);
     if (status == WEIR_OK) {
         bool v6 = strchr(options.address, ':') != NULL;
         snprintf(host->endpoint, sizeof(host->endpoint), "http://%s%.255s%s:%u", v6 ? "[" : "",
@@ -149,9 +154,13 @@ static void announce_to_others(const struct engine_host *host)
 enum weir_status engine_host_start(struct engine_host *host, const struct cli_args *args,
                                    const struct config *config, struct weir_error *err)
 {
-    enum weir_status status = open_engine(host, args, config, err);
+    struct wishes wishes = {0};
+    enum weir_status status = read_wishes(args, config, &wishes, err);
     if (status == WEIR_OK) {
-        status = start_server(host, args, config, err);
+        status = open_engine(host, &wishes, err);
+    }
+    if (status == WEIR_OK) {
+        status = start_server(host, &wishes, err);
     }
     if (status == WEIR_OK) {
         announce_to_others(host);

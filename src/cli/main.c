@@ -53,11 +53,11 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write() */
     int code = cli_parse(argc, argv, &args);
     if (args.command == NULL) {
-        return code;
+        return cli_finish(code);
     }
     if (cli_has(&args, "help")) {
         cli_help_command(stdout, args.command);
-        return 0;
+        return cli_finish(0);
     }
     code = check_output(&args);
     if (code == 0) {
@@ -66,5 +66,5 @@ int main(int argc, char **argv)
     if (code == 0) {
         code = arm_faults();
     }
-    return code != 0 ? code : args.command->run(&args);
+    return code != 0 ? code : cli_finish(args.command->run(&args));
 }

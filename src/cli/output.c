@@ -2,6 +2,7 @@
 
 /* What the commands print: results on stdout, errors on stderr, and the exit codes. */
 
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,23 @@ bool cli_json(const struct cli_args *args)
     const char *output = cli_get(args, "output");
     return output != NULL && strcmp(output, "json") == 0;
 }
+
+const struct cli_exit cli_exits[] = {
+    {0, "done; also after a stop by SIGINT or SIGTERM that ended cleanly"},
+    {1, "failed"},
+    {3, "not found"},
+    {4, "a condition failed: the message exists already"},
+    {64, "usage: unknown command, unknown option, wrong value"},
+    {65, "bad data: refused as invalid, malformed or too large"},
+    {66, "a gap: records were lost before they could be read"},
+    {69, "the service cannot be reached"},
+    {75, "try again: throttled, or held by another process"},
+    {77, "credentials or permission"},
+    {78, "the configuration is wrong"},
+    {130, "a second SIGINT cut the stop short"},
+    {143, "a second SIGTERM cut the stop short"},
+};
+const size_t cli_exit_count = sizeof(cli_exits) / sizeof(cli_exits[0]);
 
 int cli_exit_code(enum weir_status status)
 {
@@ -95,12 +113,27 @@ bool cli_print_text(const char *text, size_t len)
 bool cli_print_json(const struct weir_value *document)
 {
     struct buf text;
+    if (document == NULL) {
+        return false;
+    }
     buf_init(&text, TEXT_MAX);
     json_write(&text, document);
     buf_put_u8(&text, '\n');
     bool good = buf_status(&text) == WEIR_OK && cli_print_text((const char *)text.ptr, text.len);
     buf_fini(&text);
     return good;
+}
+
+int cli_finish(int code)
+{
+    bool good = fflush(stdout) == 0 && ferror(stdout) == 0;
+    struct pollfd reader = {.fd = STDOUT_FILENO};
+    bool reader_gone = poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR) != 0;
+    if (good || reader_gone || code != 0) {
+        return code;
+    }
+    fprintf(stderr, "weir: the result could not be written to standard output\n");
+    return 1;
 }
 
 bool cli_progress(const struct cli_args *args)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/relay_setup.h"
 
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <strings.h>
 
 #include "base/error.h"
-#include "base/log.h"
 
 #define SETTINGS_MAX 64
 #define PATH_BYTES 128
@@ -23,8 +23,7 @@ static bool text_is(const char *text, const char *wanted)
     return text != NULL && strcmp(text, wanted) == 0;
 }
 
-/* ---- from the configuration --------------------------------------------------------------------
- */
+/* ---- from the configuration ------------------------------------------------------------------ */
 
 static const char *text_of(const struct config *config, uint32_t index, const char *name)
 {
@@ -58,8 +57,11 @@ static enum weir_status take_sink(struct arena *a, const struct config *config, 
     snprintf(path, sizeof(path), "relays[%u].to.%s", index, setup->sink);
     status = config_children(a, config, path, &children, &count, err);
     for (uint32_t i = 0; status == WEIR_OK && i < count && i < SETTINGS_MAX; i++) {
-        setup->settings[setup->setting_count++] =
-            arena_printf(a, "%s=%s", children[i].name, children[i].text);
+        const char *setting = arena_printf(a, "%s=%s", children[i].name, children[i].text);
+        if (setting == NULL) {
+            return error_set(err, WEIR_NO_MEMORY, "no memory for a sink's settings");
+        }
+        setup->settings[setup->setting_count++] = setting;
     }
     return status;
 }
@@ -93,8 +95,39 @@ static enum weir_status take_config(struct arena *a, const struct config *config
     return take_sink(a, config, index, setup, err);
 }
 
-/* ---- from the command line ---------------------------------------------------------------------
- */
+/* ---- from the environment -------------------------------------------------------------------- */
+
+#define SKIP_MARK "OUTBOX_SKIP_MARK_MESSAGES_AS_DISPATCHED"
+
+enum weir_status relay_setup_skip_mark(const char *text, bool *ret_skip, struct weir_error *err)
+{
+    static const struct {
+        const char *text;
+        bool skip;
+    } known[] = {{"true", true}, {"1", true},   {"yes", true}, {"false", false},
+                 {"0", false},   {"no", false}, {"", false}};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcasecmp(text == NULL ? "" : text, known[i].text) == 0) {
+            *ret_skip = known[i].skip;
+            return WEIR_OK;
+        }
+    }
+    return error_set(err, WEIR_CONFIG,
+                     SKIP_MARK " is \"%.80s\": true, 1, yes, false, 0, no or nothing", text);
+}
+
+/* Off asks for nothing: then the configuration's `mark` stands. */
+static enum weir_status take_environment(struct setup *setup, struct weir_error *err)
+{
+    bool skip = false;
+    enum weir_status status = relay_setup_skip_mark(getenv(SKIP_MARK), &skip, err);
+    if (skip) {
+        setup->options.mark = WEIR_MARK_NONE;
+    }
+    return status;
+}
+
+/* ---- from the command line ------------------------------------------------------------------- */
 
 static enum weir_status wrong_choice(struct weir_error *err, const char *name, const char *value,
                                      const char *choices)
@@ -111,6 +144,21 @@ static enum weir_status take_mark(const char *mark, struct setup *setup, struct 
         setup->options.mark = text_is(mark, "none") ? WEIR_MARK_NONE : WEIR_MARK_UPDATE;
     }
     return WEIR_OK;
+}
+
+/* Over one of the same name. */
+static void put_setting(struct setup *setup, const char *setting)
+{
+    size_t name_len = strcspn(setting, "=");
+    uint32_t at = 0;
+    while (at < setup->setting_count && (strcspn(setup->settings[at], "=") != name_len ||
+                                         strncmp(setup->settings[at], setting, name_len) != 0)) {
+        at++;
+    }
+    if (at < SETTINGS_MAX) {
+        setup->settings[at] = setting;
+        setup->setting_count += at == setup->setting_count;
+    }
 }
 
 static enum weir_status take_args(const struct cli_args *args, struct setup *setup,
@@ -134,16 +182,15 @@ static enum weir_status take_args(const struct cli_args *args, struct setup *set
         setup->setting_count = 0;
     }
     setup->options.once = cli_has(args, "once");
-    for (unsigned i = 0; i < args->given_count && setup->setting_count < SETTINGS_MAX; i++) {
+    for (unsigned i = 0; i < args->given_count; i++) {
         if (strcmp(args->given[i].option->name, "set") == 0) {
-            setup->settings[setup->setting_count++] = args->given[i].value;
+            put_setting(setup, args->given[i].value);
         }
     }
     return take_mark(cli_get(args, "mark"), setup, err);
 }
 
-/* ---- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 void outbox_setup_read(const struct config *config, uint32_t index,
                        struct weir_outbox_options *ret_options)
@@ -200,6 +247,9 @@ enum weir_status relay_setup_open(struct arena *a, struct weir_client *client,
     if (config != NULL && config_count(config, "relays") > index) {
         status = take_config(a, config, index, &setup, err);
     }
+    if (status == WEIR_OK) {
+        status = take_environment(&setup, err);
+    }
     if (status == WEIR_OK && args != NULL) {
         status = take_args(args, &setup, err);
     }
@@ -219,107 +269,59 @@ enum weir_status relay_setup_open(struct arena *a, struct weir_client *client,
                            ret_relay, err);
 }
 
+const char *relay_setup_name(const struct config *config, uint32_t index)
+{
+    const char *name = text_of(config, index, "name");
+    return name == NULL ? "relay" : name;
+}
+
+/* A name stands for positions and leases: two relays of one name would take them from each other.
+ */
+static enum weir_status check_names(const struct config *config, struct weir_error *err)
+{
+    for (uint32_t i = 1; i < config_count(config, "relays"); i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            if (strcmp(relay_setup_name(config, i), relay_setup_name(config, j)) == 0) {
+                char path[PATH_BYTES], what[160];
+                snprintf(path, sizeof(path), "relays[%u]", i);
+                snprintf(what, sizeof(what),
+                         "a relay named \"%.80s\" was there before: each keeps "
+                         "its positions under its name",
+                         relay_setup_name(config, i));
+                return config_error(config, path, err, what);
+            }
+        }
+    }
+    return WEIR_OK;
+}
+
+enum weir_status relay_setup_check(const struct config *config, struct weir_error *err)
+{
+    if (config_count(config, "relays") > RELAY_SETUP_MAX) {
+        return config_error(config, "relays", err, "more than 64 relays");
+    }
+    return check_names(config, err);
+}
+
 enum weir_status relay_setup_find(const struct config *config, const char *name,
                                   uint32_t *ret_index, struct weir_error *err)
 {
     uint32_t count = config_count(config, "relays");
-    if (name == NULL && count <= 1) {
+    if (count == 0 || (name == NULL && count == 1)) {
         *ret_index = 0;
         return WEIR_OK;
     }
     for (uint32_t i = 0; name != NULL && i < count; i++) {
-        if (text_is(text_of(config, i, "name"), name)) {
+        if (text_is(relay_setup_name(config, i), name)) {
             *ret_index = i;
             return WEIR_OK;
         }
     }
     (void)error_set(err, WEIR_CONFIG, "--name says which relay of the configuration:");
     for (uint32_t i = 0; i < count; i++) {
-        const char *known = text_of(config, i, "name");
         size_t len = strlen(err->message);
         snprintf(err->message + len, sizeof(err->message) - len, "%s %s", i == 0 ? "" : ",",
-                 known == NULL ? "(unnamed)" : known);
+                 relay_setup_name(config, i));
     }
     return WEIR_CONFIG;
-}
-
-/* ---- watching ----------------------------------------------------------------------------------
- */
-
-#define WATCH_MS 250
-
-static void log_sink(const struct relay_watch *watch, const struct weir_relay_status *status)
-{
-    char lag[32];
-    snprintf(lag, sizeof(lag), "%lld", (long long)status->lag_ms);
-    if (status->sink_down) {
-        log_event(LOG_WARN, "the sink cannot be reached: waiting, nothing is lost", "relay",
-                  watch->name, "error", status->sink_error, "lag_ms", lag, NULL);
-    } else {
-        log_event(LOG_INFO, "the sink is reached again", "relay", watch->name, "lag_ms", lag, NULL);
-    }
-}
-
-static void print_progress(const struct weir_relay_status *s)
-{
-    fprintf(stderr,
-            "\r\033[K delivered %llu  marked %llu  in hand %llu  retries %llu  lag %.1f s%s",
-            (unsigned long long)s->delivered, (unsigned long long)s->marked,
-            (unsigned long long)s->in_hand, (unsigned long long)s->retries,
-            (double)s->lag_ms / 1000.0, s->sink_down ? "  sink down" : "");
-    fflush(stderr);
-}
-
-static bool wait_over(struct relay_watch *watch)
-{
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += WATCH_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    return sem_timedwait(&watch->over, &until) == 0;
-}
-
-static void *watch_relay(void *arg)
-{
-    struct relay_watch *watch = arg;
-    bool was_down = false;
-    bool over = false;
-    while (!over) {
-        struct weir_relay_status status;
-        over = wait_over(watch);
-        weir_relay_read_status(watch->relay, &status);
-        bool is_down = status.sink_down != 0;
-        if (is_down != was_down) {
-            log_sink(watch, &status);
-        }
-        was_down = is_down;
-        if (watch->progress) {
-            print_progress(&status);
-        }
-    }
-    if (watch->progress) {
-        fputc('\n', stderr);
-    }
-    return NULL;
-}
-
-enum weir_status relay_watch_start(struct relay_watch *watch, struct weir_error *err)
-{
-    (void)sem_init(&watch->over, 0, 0);
-    int failed = pthread_create(&watch->thread, NULL, watch_relay, watch);
-    if (failed != 0) {
-        return error_set(err, WEIR_IO, "cannot start a thread: %s", strerror(failed));
-    }
-    watch->running = true;
-    return WEIR_OK;
-}
-
-void relay_watch_stop(struct relay_watch *watch)
-{
-    if (watch->running) {
-        (void)sem_post(&watch->over);
-        (void)pthread_join(watch->thread, NULL);
-        watch->running = false;
-    }
 }

@@ -27,7 +27,18 @@ enum weir_status relay_setup_open(struct arena *a, struct weir_client *client,
                                   const struct cli_args *args, struct weir_relay **ret_relay,
                                   struct weir_error *err);
 
-/* The relay of that name in the configuration; WEIR_CONFIG lists those there are. */
+/* Whether OUTBOX_SKIP_MARK_MESSAGES_AS_DISPATCHED (NULL: not set) asks for `mark: none`. */
+enum weir_status relay_setup_skip_mark(const char *text, bool *ret_skip, struct weir_error *err);
+
+#define RELAY_SETUP_MAX 64
+
+/* What no single relay can see: WEIR_CONFIG for too many of them, and for two of one name. */
+enum weir_status relay_setup_check(const struct config *config, struct weir_error *err);
+/* The name of a relay of the configuration, or the default. */
+const char *relay_setup_name(const struct config *config, uint32_t index);
+
+/* The relay of that name in the configuration; without a name, the only one. Otherwise 0 when there
+ * is no configuration; WEIR_CONFIG lists those there are. */
 enum weir_status relay_setup_find(const struct config *config, const char *name,
                                   uint32_t *ret_index, struct weir_error *err);
 

@@ -14,8 +14,7 @@
 #include <errno.h>
 #include <time.h>
 
-/* ---- the list of what is under way -------------------------------------------------------------
- */
+/* ---- the list of what is under way ----------------------------------------------------------- */
 
 /* @locks client->mu is held */
 static void list_add(struct weir_client *client, struct client_request *request)
@@ -57,8 +56,7 @@ static void call_leave(struct weir_client *client, struct client_request *reques
     pthread_mutex_unlock(&client->mu);
 }
 
-/* ---- ends that are ours ------------------------------------------------------------------------
- */
+/* ---- ends that are ours ---------------------------------------------------------------------- */
 
 /* The outcome of earlier attempts stays what it was. */
 static void end_early(struct client_request *request, enum weir_status status, const char *what)
@@ -96,8 +94,7 @@ static void fault_after(struct client_request *request)
     }
 }
 
-/* ---- attempts ----------------------------------------------------------------------------------
- */
+/* ---- attempts -------------------------------------------------------------------------------- */
 
 /* A token makes a transaction repeatable: AWS's SDKs add one too. */
 static enum weir_status add_token(struct weir_client *client, struct client_request *request)
@@ -195,8 +192,7 @@ static void attempt_judge(struct weir_client *client, struct client_request *req
     }
 }
 
-/* ---- synchronous -------------------------------------------------------------------------------
- */
+/* ---- synchronous ----------------------------------------------------------------------------- */
 
 struct sync_wait {
     pthread_mutex_t mu;
@@ -311,8 +307,7 @@ enum weir_status client_call(struct weir_client *client, const char *operation,
     return request.status;
 }
 
-/* ---- asynchronous ------------------------------------------------------------------------------
- */
+/* ---- asynchronous ---------------------------------------------------------------------------- */
 
 static void post(struct client_request *request, void (*fn)(void *arg))
 {

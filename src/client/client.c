@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* ---- schemes -----------------------------------------------------------------------------------
- */
+/* ---- schemes --------------------------------------------------------------------------------- */
 
 #define SCHEMES_MAX 8
 
@@ -90,8 +89,7 @@ static enum weir_status transport_open(const struct weir_client_options *options
     return open(strchr(config->endpoint, ':') + 1, options, env, ret_transport, err);
 }
 
-/* ---- references --------------------------------------------------------------------------------
- */
+/* ---- references ------------------------------------------------------------------------------ */
 
 void client_ref(struct weir_client *client)
 {
@@ -113,8 +111,7 @@ void client_unref(struct weir_client *client)
     }
 }
 
-/* ---- open and close ----------------------------------------------------------------------------
- */
+/* ---- open and close -------------------------------------------------------------------------- */
 
 static struct weir_client *client_new(struct weir_env *env, const char *endpoint_name)
 {

@@ -35,8 +35,7 @@ struct weir_txn {
     char token[UUID_TEXT_SIZE];
 };
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 enum weir_status weir_txn_new(struct weir_client *client, struct weir_txn **ret_txn,
                               struct weir_error *err)
@@ -104,8 +103,7 @@ static enum weir_status no_txn(struct weir_error *err)
     return error_set(err, WEIR_CLOSED, "no transaction: it was never made");
 }
 
-/* ---- adding ------------------------------------------------------------------------------------
- */
+/* ---- adding ---------------------------------------------------------------------------------- */
 
 enum weir_status txn_add_document(struct weir_txn *txn, struct weir_value *element,
                                   enum weir_status on_condition, struct weir_error *err)
@@ -177,8 +175,7 @@ enum weir_status weir_txn_put(struct weir_txn *txn, const char *table, size_t ta
     return txn_add_document(txn, whole ? element : NULL, WEIR_CONDITION_FAILED, err);
 }
 
-/* ---- committing --------------------------------------------------------------------------------
- */
+/* ---- committing ------------------------------------------------------------------------------ */
 
 /* NULL without memory. */
 static struct weir_value *txn_document(const struct weir_txn *txn, struct arena *a)

@@ -100,8 +100,7 @@ static bool oldest_offer(struct oldest *oldest, const struct place *place)
     return true;
 }
 
-/* ---- the continuation token: Base64 of the three texts, each behind its length of 4 bytes ------
- */
+/* ---- the continuation token: Base64 of the three texts, each behind its length of 4 bytes ---- */
 
 static bool token_decode(struct arena *a, struct weir_bytes token, struct place *ret_after)
 {
@@ -145,8 +144,7 @@ static void token_add(struct arena *a, struct weir_value *page, const struct pla
     value_add_str(a, page, "next", bytes_of(text, base64_text_len(len)));
 }
 
-/* ---- reading every row of a key or of the table ------------------------------------------------
- */
+/* ---- reading every row of a key or of the table ---------------------------------------------- */
 
 struct row_visitor {
     bool (*row)(struct row_visitor *visitor, const struct weir_value *item); /* false: no memory */
@@ -250,8 +248,7 @@ static bool is_published(const struct weir_value *item)
     return flag != NULL && flag->type == VALUE_BOOL && flag->truth;
 }
 
-/* ---- pending -----------------------------------------------------------------------------------
- */
+/* ---- pending --------------------------------------------------------------------------------- */
 
 struct pending_visitor {
     struct row_visitor visitor; /* first */
@@ -420,8 +417,7 @@ enum weir_status weir_outbox_pending(struct weir_outbox *outbox, const char *key
     return status;
 }
 
-/* ---- statistics --------------------------------------------------------------------------------
- */
+/* ---- statistics ------------------------------------------------------------------------------ */
 
 struct stats_visitor {
     struct row_visitor visitor; /* first */

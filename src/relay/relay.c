@@ -31,8 +31,7 @@ uint64_t relay_backoff_ms(struct weir_relay *relay, uint32_t attempt)
     return wait / 2 + env_random_below(relay->loop->env, wait / 2 + 1);
 }
 
-/* ---- status ------------------------------------------------------------------------------------
- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 #define STATUS_EVERY_MS 200
 
@@ -54,8 +53,7 @@ static void status_timer_over(void *arg)
     loop_timer_start(relay->loop, relay->status_timer, STATUS_EVERY_MS);
 }
 
-/* ---- ending ------------------------------------------------------------------------------------
- */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
 static void feed_has_stopped(void *arg)
 {
@@ -108,8 +106,7 @@ void relay_fail(struct weir_relay *relay, enum weir_status status, const struct 
     drain(relay);
 }
 
-/* ---- entries -----------------------------------------------------------------------------------
- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 void relay_entry_done(struct relay_entry *entry)
 {
@@ -125,8 +122,7 @@ void relay_entry_abandon(struct relay_entry *entry)
     relay_arrival_release(entry->arrival);
 }
 
-/* ---- what the feed and the timers say ----------------------------------------------------------
- */
+/* ---- what the feed and the timers say -------------------------------------------------------- */
 
 static void on_failed(void *arg, enum weir_status status, const struct weir_error *error)
 {
@@ -147,8 +143,7 @@ static void sink_timer_over(void *arg)
     relay_pump(relay);
 }
 
-/* ---- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static enum weir_status no_memory(struct weir_error *err)
 {
@@ -342,8 +337,7 @@ enum weir_status weir_relay_open(struct weir_client *client,
     return WEIR_OK;
 }
 
-/* ---- running -----------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 enum weir_status weir_relay_run(struct weir_relay *relay, struct weir_error *err)
 {

@@ -106,8 +106,7 @@ static void fill(struct relay_submission *submission, uint32_t max)
     }
 }
 
-/* ---- results -----------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void sink_is_up(struct weir_relay *relay)
 {
@@ -250,8 +249,7 @@ static void completed_anywhere(struct sink_submission *sink)
     loop_post(submission->relay->loop, &submission->task);
 }
 
-/* ---- sending -----------------------------------------------------------------------------------
- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static void submit(struct relay_submission *submission)
 {

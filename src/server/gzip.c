@@ -49,7 +49,7 @@ static int inflate_step(z_stream *stream, struct buf *to)
 {
     size_t left = to->max - to->len;
     size_t room = left < UNPACK_STEP_BYTES ? left : UNPACK_STEP_BYTES;
-    uint8_t beyond;
+    uint8_t beyond = 0;
     uint8_t *at = room == 0 ? &beyond : buf_reserve(to, room);
     if (at == NULL) {
         return Z_MEM_ERROR;

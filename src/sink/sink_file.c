@@ -44,8 +44,7 @@ struct file_sink {
     struct buf text;
 };
 
-/* ---- the tail ----------------------------------------------------------------------------------
- */
+/* ---- the tail -------------------------------------------------------------------------------- */
 
 /* The end of the last whole line. */
 static bool find_line_end(int fd, off_t size, off_t *ret_end)
@@ -78,8 +77,7 @@ static bool cut_torn_line(int fd)
     return end == info.st_size || ftruncate(fd, end) == 0;
 }
 
-/* ---- delivering --------------------------------------------------------------------------------
- */
+/* ---- delivering ------------------------------------------------------------------------------ */
 
 /* A pipe that somebody else made non-blocking may be full: that is no failure. */
 static bool wait_writable(int fd)
@@ -205,8 +203,7 @@ static void file_close(void *arg)
     free(sink);
 }
 
-/* ---- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static enum weir_status driver_on(const char *name, int fd, bool is_file, bool sync,
                                   struct weir_sink_driver *ret_driver, struct weir_error *err)

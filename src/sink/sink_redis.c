@@ -90,8 +90,7 @@ struct redis_sink {
     struct redis_batch *first, **last; /* sent ones first */
 };
 
-/* ---- sending -----------------------------------------------------------------------------------
- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static bool send_group(struct redis_sink *sink, const struct weir_sink_batch *batch, uint32_t from,
                        uint32_t end)
@@ -139,8 +138,7 @@ static void send_unsent(struct redis_sink *sink)
     }
 }
 
-/* ---- results -----------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void take_first(struct redis_sink *sink)
 {
@@ -239,8 +237,7 @@ static bool on_group(struct redis_sink *sink, const redisReply *reply)
     return true;
 }
 
-/* ---- the connection ----------------------------------------------------------------------------
- */
+/* ---- the connection -------------------------------------------------------------------------- */
 
 /* Everything in hand comes back as unreachable, but for what was answered already. */
 static void fail_connection(struct redis_sink *sink, const char *reason)
@@ -367,8 +364,7 @@ static void connect_now(struct redis_sink *sink)
     loop_timer_start(sink->loop, sink->timer, ANSWER_MS);
 }
 
-/* ---- the driver --------------------------------------------------------------------------------
- */
+/* ---- the driver ------------------------------------------------------------------------------ */
 
 static void redis_submit(void *arg, struct weir_sink_batch *batch)
 {

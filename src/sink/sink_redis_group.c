@@ -11,8 +11,7 @@
 #define FIELDS_MAX 13
 #define GROUP_ARENA_BYTES (16u * 1024 * 1024)
 
-/* ---- words -------------------------------------------------------------------------------------
- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 /* The words of one command, borrowed. */
 struct words {
@@ -49,8 +48,7 @@ static void word_str(struct words *words, const char *text)
     word(words, text, strlen(text));
 }
 
-/* ---- one group: the messages of one key --------------------------------------------------------
- */
+/* ---- one group: the messages of one key ------------------------------------------------------ */
 
 static bool same_key(const struct weir_sink_message *a, const struct weir_sink_message *b)
 {

@@ -1,0 +1,48 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""docs/CONFIGURATION.md and docs/COMMANDS.md, from the program's own tables.
+
+`docs_drift.py [BUILD]` rewrites them with the program of a build folder (build/test); drift() says
+which are out of date, for lint and tests.
+"""
+
+import subprocess
+import sys
+
+DOCUMENTS = {
+    "docs/CONFIGURATION.md": ["config", "keys", "--markdown"],
+    "docs/COMMANDS.md": ["help", "--markdown"],
+}
+
+
+def generated(build_dir, words):
+    return subprocess.check_output([build_dir + "/src/cli/weir"] + words, text=True)
+
+
+def read(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def drift(build_dir):
+    """A list of problems, empty when the documents are current."""
+    return ["%s is not what the program says: run tools/docs_drift.py" % path
+            for path, words in DOCUMENTS.items() if read(path) != generated(build_dir, words)]
+
+
+def rewrite(build_dir):
+    for path, words in DOCUMENTS.items():
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(generated(build_dir, words))
+
+
+def main():
+    rewrite(sys.argv[1] if len(sys.argv) > 1 else "build/test")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
