@@ -23,7 +23,8 @@ import sys
 import time
 import xml.etree.ElementTree as xml
 
-TSAN_SUITES = ["base", "kv", "engine", "server", "client", "embed", "feed", "relay"]
+TSAN_SUITES = ["base", "kv", "engine", "server", "client", "embed", "feed", "relay",
+               "dedup"]
 COMMON = ["-Dwerror=true"]
 
 

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/fault.h"
+#include "kv/kv_cache.h"
 #include "kv/kv_dir.h"
 #include "kv/kv_recover.h"
 #include "kv/kv_stop.h"
@@ -23,7 +24,8 @@
 
 #define MIB ((size_t)1 << 20)
 #define BLOCK_CACHE_BYTES (64 * MIB)
-#define WAL_BYTES_MAX (256 * MIB) /* bounds what an unclean opening has to read again */
+#define ROW_CACHE_BYTES (64 * MIB) /* of the newest items, see kv_cache.h */
+#define WAL_BYTES_MAX (256 * MIB)  /* bounds what an unclean opening has to read again */
 #define OPEN_FILES_MAX 512
 #define BLOOM_BITS_PER_KEY 10.0
 #define BACKGROUND_JOBS 2
@@ -68,6 +70,7 @@ struct kv_rocks {
     struct database base;
     struct read_views newest;
     rocksdb_writeoptions_t *write;
+    struct kv_cache *items; /* the newest rows of KV_ITEMS */
     enum kv_durability durability;
     /* The committing thread's. */
     uint64_t commit_number;
@@ -82,6 +85,7 @@ struct kv_snapshot {
 struct kv_batch {
     rocksdb_writebatch_t *batch;
     struct kv_rocks *rocks;
+    struct kv_cache_writes items;
 };
 
 struct kv_iter {
@@ -342,9 +346,9 @@ static void slice_release(void *hold)
     rocksdb_pinnableslice_destroy(hold);
 }
 
-static enum weir_status rocks_get(struct kv *kv, struct kv_snapshot *snapshot,
-                                  enum kv_family family, struct weir_bytes key, bool cached_only,
-                                  struct kv_value *ret_value, struct weir_error *err)
+static enum weir_status get_stored(struct kv *kv, struct kv_snapshot *snapshot,
+                                   enum kv_family family, struct weir_bytes key, bool cached_only,
+                                   struct kv_value *ret_value, struct weir_error *err)
 {
     struct kv_rocks *rocks = rocks_of(kv);
     const struct read_views *views = snapshot == NULL ? &rocks->newest : &snapshot->views;
@@ -362,6 +366,39 @@ static enum weir_status rocks_get(struct kv *kv, struct kv_snapshot *snapshot,
     const char *bytes = rocksdb_pinnableslice_value(slice, &len);
     *ret_value = (struct kv_value){bytes_of(bytes, len), slice, slice_release};
     return WEIR_OK;
+}
+
+static void row_release(void *hold)
+{
+    kv_cache_row_unref(hold);
+}
+
+/* The newest state of an item: from the cache, or from RocksDB and into it. */
+static enum weir_status get_item(struct kv *kv, struct weir_bytes key, bool cached_only,
+                                 struct kv_value *ret_value, struct weir_error *err)
+{
+    struct kv_cache *items = rocks_of(kv)->items;
+    uint64_t ticket = 0;
+    struct kv_cache_row *row = kv_cache_get(items, key, &ticket);
+    if (row != NULL) {
+        *ret_value = (struct kv_value){kv_cache_row_value(row), row, row_release};
+        return WEIR_OK;
+    }
+    enum weir_status status = get_stored(kv, NULL, KV_ITEMS, key, cached_only, ret_value, err);
+    if (status == WEIR_OK) {
+        kv_cache_keep(items, key, ret_value->bytes, ticket);
+    }
+    return status;
+}
+
+static enum weir_status rocks_get(struct kv *kv, struct kv_snapshot *snapshot,
+                                  enum kv_family family, struct weir_bytes key, bool cached_only,
+                                  struct kv_value *ret_value, struct weir_error *err)
+{
+    if (snapshot == NULL && family == KV_ITEMS) {
+        return get_item(kv, key, cached_only, ret_value, err);
+    }
+    return get_stored(kv, snapshot, family, key, cached_only, ret_value, err);
 }
 
 static void rocks_iter_free(struct kv_iter *iter)
@@ -479,19 +516,21 @@ static struct kv_batch *rocks_batch(struct kv *kv)
 {
     struct kv_batch *batch = malloc(sizeof(*batch));
     if (batch != NULL) {
-        *batch = (struct kv_batch){rocksdb_writebatch_create(), rocks_of(kv)};
+        *batch = (struct kv_batch){.batch = rocksdb_writebatch_create(), .rocks = rocks_of(kv)};
     }
     return batch;
 }
 
 static void rocks_batch_free(struct kv_batch *batch)
 {
+    kv_cache_writes_clear(&batch->items);
     rocksdb_writebatch_destroy(batch->batch);
     free(batch);
 }
 
 static void rocks_batch_clear(struct kv_batch *batch)
 {
+    kv_cache_writes_clear(&batch->items);
     rocksdb_writebatch_clear(batch->batch);
 }
 
@@ -500,12 +539,18 @@ static void rocks_batch_put(struct kv_batch *batch, enum kv_family family, struc
 {
     rocksdb_writebatch_put_cf(batch->batch, batch->rocks->base.families[family], text_of(key),
                               key.len, text_of(value), value.len);
+    if (family == KV_ITEMS) {
+        kv_cache_note(&batch->items, key, &value);
+    }
 }
 
 static void rocks_batch_delete(struct kv_batch *batch, enum kv_family family, struct weir_bytes key)
 {
     rocksdb_writebatch_delete_cf(batch->batch, batch->rocks->base.families[family], text_of(key),
                                  key.len);
+    if (family == KV_ITEMS) {
+        kv_cache_note(&batch->items, key, NULL);
+    }
 }
 
 static void rocks_batch_delete_range(struct kv_batch *batch, enum kv_family family,
@@ -514,6 +559,7 @@ static void rocks_batch_delete_range(struct kv_batch *batch, enum kv_family fami
     if (bytes_cmp(from, to) < 0) {
         rocksdb_writebatch_delete_range_cf(batch->batch, batch->rocks->base.families[family],
                                            text_of(from), from.len, text_of(to), to.len);
+        batch->items.all |= family == KV_ITEMS;
     }
 }
 
@@ -545,12 +591,14 @@ static enum weir_status rocks_commit(struct kv *kv, struct kv_batch *batch, uint
         return kv_stop_set(&rocks->stop, WEIR_IO, "commit: failed at the fault point kv.commit",
                            err);
     }
+    kv_cache_begin(rocks->items, &batch->items);
     char *text = batch_write(rocks, batch, commit_number);
     if (text != NULL) {
         enum weir_status status = kv_stop_set(&rocks->stop, kv_rocks_status(text), text, err);
         rocksdb_free(text);
         return status;
     }
+    kv_cache_end(rocks->items, &batch->items);
     rocks->commit_number = commit_number;
     return WEIR_OK;
 }
@@ -588,6 +636,7 @@ static void rocks_free(struct kv_rocks *rocks)
     database_close(&rocks->base);
     views_free(&rocks->newest);
     rocksdb_writeoptions_destroy(rocks->write);
+    kv_cache_free(rocks->items);
     kv_dir_close(&rocks->dir);
     free(rocks);
 }
@@ -641,7 +690,10 @@ enum weir_status kv_rocks_open(const char *path, enum kv_durability durability, 
     rocks->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(rocks->write, durability == KV_SYNC);
     struct kv_opened opened = {0};
-    enum weir_status status = kv_dir_open(path, &rocks->dir, err);
+    rocks->items = kv_cache_new(ROW_CACHE_BYTES);
+    enum weir_status status = rocks->items == NULL
+                                  ? error_set(err, WEIR_NO_MEMORY, "no memory for the cache")
+                                  : kv_dir_open(path, &rocks->dir, err);
     if (status == WEIR_OK) {
         status = rocks_start(rocks, &opened, err);
     }

@@ -522,16 +522,16 @@ struct weir_value *outbox_mark_request(struct arena *a, const struct outbox_layo
         return NULL;
     }
     value_add_value(a, request, "Key", row_key);
-    value_add_str(a, request, "ConditionExpression", BYTES_LIT("attribute_exists(#key)"));
+    /* A row of somebody else in the same table must not become half a message. */
+    value_add_str(a, request, "ConditionExpression", BYTES_LIT("attribute_exists(messageType)"));
     value_add_str(a, request, "UpdateExpression",
                   layout->retention_s > 0
                       ? BYTES_LIT("SET isPublished = :true, publishedAt = :now, #ttl = :ttl "
                                   "ADD dispatchCount :one")
                       : BYTES_LIT("SET isPublished = :true, publishedAt = :now "
                                   "ADD dispatchCount :one"));
-    struct weir_value *names = value_add_map(a, request, "ExpressionAttributeNames");
-    value_add_str(a, names, "#key", layout->partition_name);
     if (layout->retention_s > 0) {
+        struct weir_value *names = value_add_map(a, request, "ExpressionAttributeNames");
         value_add_str(a, names, "#ttl", layout->ttl_name);
     }
     add_mark_values(a, request, layout, wall_ms);
