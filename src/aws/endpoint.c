@@ -48,14 +48,14 @@ static char *host_header(const char *host, const char *port, bool tls)
 }
 
 static enum weir_status take_apart(struct aws_endpoint *endpoint, CURLU *url, const char *text,
-                                   struct weir_error *err)
+                                   bool with_query, struct weir_error *err)
 {
     char *scheme = part(url, CURLUPART_SCHEME);
     char *host = part(url, CURLUPART_HOST);
     char *port = part(url, CURLUPART_PORT);
     bool known = scheme != NULL && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
     enum weir_status status = WEIR_OK;
-    if (!known || host == NULL || has_part(url, CURLUPART_QUERY) ||
+    if (!known || host == NULL || (!with_query && has_part(url, CURLUPART_QUERY)) ||
         has_part(url, CURLUPART_FRAGMENT) || has_part(url, CURLUPART_USER)) {
         status = error_set(
             err, WEIR_CONFIG,
@@ -78,8 +78,8 @@ out:
     return status;
 }
 
-enum weir_status aws_endpoint_init(struct aws_endpoint *endpoint, const char *url,
-                                   struct weir_error *err)
+static enum weir_status init(struct aws_endpoint *endpoint, const char *url, bool with_query,
+                             struct weir_error *err)
 {
     *endpoint = (struct aws_endpoint){0};
     CURLU *parts = curl_url();
@@ -92,10 +92,22 @@ enum weir_status aws_endpoint_init(struct aws_endpoint *endpoint, const char *ur
         status = error_set(err, WEIR_CONFIG, "the endpoint \"%.200s\" is not a URL: %s", url,
                            curl_url_strerror(code));
     } else {
-        status = take_apart(endpoint, parts, url, err);
+        status = take_apart(endpoint, parts, url, with_query, err);
     }
     curl_url_cleanup(parts);
     return status;
+}
+
+enum weir_status aws_endpoint_init(struct aws_endpoint *endpoint, const char *url,
+                                   struct weir_error *err)
+{
+    return init(endpoint, url, false, err);
+}
+
+enum weir_status aws_endpoint_init_address(struct aws_endpoint *endpoint, const char *url,
+                                           struct weir_error *err)
+{
+    return init(endpoint, url, true, err);
 }
 
 void aws_endpoint_fini(struct aws_endpoint *endpoint)

@@ -33,6 +33,9 @@ struct aws_endpoint {
 /* WEIR_CONFIG says what is wrong with the URL. */
 enum weir_status aws_endpoint_init(struct aws_endpoint *endpoint, const char *url,
                                    struct weir_error *err);
+/* The same of a whole address: a query is let through, which no signature covers. */
+enum weir_status aws_endpoint_init_address(struct aws_endpoint *endpoint, const char *url,
+                                           struct weir_error *err);
 void aws_endpoint_fini(struct aws_endpoint *endpoint); /* accepts a zeroed one */
 
 /* Who signs for which service; shared by requests, outlives them. The views are the owner's. */
@@ -58,7 +61,10 @@ struct aws_http_options {
 struct aws_http_request {
     /* In. Everything is borrowed until done(). */
     const struct aws_endpoint *endpoint;
-    struct aws_signer *signer; /* NULL: unsigned */
+    const char *method;                          /* NULL: "POST"; others are "GET" and "PUT" */
+    bool direct;                                 /* never by way of a proxy */
+    struct aws_signer *signer;                   /* NULL: unsigned */
+    const struct sigv4_credentials *credentials; /* NULL: the signer's */
     /* Signed with the request; host and x-amz-date are added. */
     struct sigv4_header headers[AWS_HTTP_HEADERS_MAX];
     size_t header_count;

@@ -95,7 +95,6 @@ CURL *http_easy_new(uint32_t connect_timeout_ms, const char *ca_bundle)
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-        curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_timeout_ms) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_body) == CURLE_OK &&
@@ -139,6 +138,11 @@ struct signed_headers {
     size_t count;
 };
 
+static const struct sigv4_credentials *signing_credentials(const struct aws_http_request *request)
+{
+    return request->credentials != NULL ? request->credentials : &request->signer->credentials;
+}
+
 static void collect_headers(const struct aws_http_request *request, const char *date,
                             struct signed_headers *headers)
 {
@@ -146,9 +150,9 @@ static void collect_headers(const struct aws_http_request *request, const char *
     headers->at[headers->count++] =
         (struct sigv4_header){BYTES_LIT("host"), bytes_str(request->endpoint->host)};
     headers->at[headers->count++] = (struct sigv4_header){BYTES_LIT("x-amz-date"), bytes_str(date)};
-    if (request->signer != NULL && request->signer->credentials.session_token.len > 0) {
+    if (request->signer != NULL && signing_credentials(request)->session_token.len > 0) {
         headers->at[headers->count++] = (struct sigv4_header){
-            BYTES_LIT("x-amz-security-token"), request->signer->credentials.session_token};
+            BYTES_LIT("x-amz-security-token"), signing_credentials(request)->session_token};
     }
     for (size_t i = 0; i < request->header_count; i++) {
         headers->at[headers->count++] = request->headers[i];
@@ -160,7 +164,7 @@ static enum weir_status authorization(const struct aws_http_request *request,
                                       struct buf *to)
 {
     struct sigv4_request signing = {
-        .method = BYTES_LIT("POST"),
+        .method = bytes_str(request->method == NULL ? "POST" : request->method),
         .path = bytes_str(request->endpoint->path),
         .headers = headers->at,
         .header_count = headers->count,
@@ -169,7 +173,7 @@ static enum weir_status authorization(const struct aws_http_request *request,
         .service = request->signer->service,
         .normalize_path = true,
     };
-    return sigv4_authorization(&signing, &request->signer->credentials, date, &request->signer->key,
+    return sigv4_authorization(&signing, signing_credentials(request), date, &request->signer->key,
                                to);
 }
 
@@ -192,6 +196,9 @@ static bool set_headers(struct aws_http_request *request, struct weir_env *env)
     if (request->signer != NULL) {
         failed |= authorization(request, &headers, date, &signature) != WEIR_OK;
         list_add_header(request, &failed, &line, BYTES_LIT("authorization"), buf_bytes(&signature));
+    }
+    if (request->body.len == 0) {
+        list_add(request, &failed, "content-type:"); /* libcurl's own, which says form */
     }
     list_add(request, &failed, "accept-encoding: identity");
     list_add(request, &failed, "Expect:");
@@ -216,17 +223,26 @@ static bool set_body(struct aws_http_request *request)
            curl_easy_setopt(easy, CURLOPT_READDATA, request) == CURLE_OK;
 }
 
+/* A PUT is a POST of another name to libcurl, so that its body is sent as one. */
+static bool set_method(const struct aws_http_request *request)
+{
+    CURL *easy = request->easy;
+    bool get = request->method != NULL && strcmp(request->method, "GET") == 0;
+    return curl_easy_setopt(easy, get ? CURLOPT_HTTPGET : CURLOPT_POST, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, get ? NULL : request->method) == CURLE_OK;
+}
+
 bool http_easy_prepare(struct aws_http_request *request, struct weir_env *env)
 {
     CURL *easy = request->easy;
+    bool straight = request->direct || request->endpoint->loopback;
     buf_reset(&request->answer);
     request->what[0] = '\0';
     request->has_crc32 = false;
     request->header_list = NULL;
-    return set_headers(request, env) && set_body(request) &&
+    return set_headers(request, env) && set_body(request) && set_method(request) &&
            curl_easy_setopt(easy, CURLOPT_URL, request->endpoint->url) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_NOPROXY, request->endpoint->loopback ? "*" : NULL) ==
-               CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NOPROXY, straight ? "*" : NULL) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->what) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, request) == CURLE_OK &&

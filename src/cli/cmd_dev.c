@@ -162,9 +162,11 @@ static void print_environment(const struct dev *dev)
 {
     fprintf(stderr,
             "\nFor AWS SDKs and the AWS CLI:\n\n"
-            "  export AWS_ENDPOINT_URL_DYNAMODB=%s AWS_REGION=us-east-1 \\\n"
+            "  export AWS_ENDPOINT_URL_DYNAMODB=%s \\\n"
+            "         AWS_ENDPOINT_URL_DYNAMODB_STREAMS=%s \\\n"
+            "         AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 \\\n"
             "         AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n",
-            dev->host.endpoint);
+            dev->host.endpoint, dev->host.endpoint);
 }
 
 int cmd_dev(const struct cli_args *args)

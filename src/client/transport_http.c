@@ -7,7 +7,7 @@
 #include "client/client_internal.h"
 #include "client/operation.h"
 
-#include "aws/http.h"
+#include "aws/credentials.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -23,6 +23,8 @@ struct attempt {
     struct http_transport *transport;
     struct client_request *request;
     struct aws_http_request http;
+    struct credentials_waiter waiter;
+    struct credentials *credentials; /* NULL: not signed, or not yet */
     struct buf body;
     char target[128];
     char wait_text[16];
@@ -32,11 +34,12 @@ struct http_transport {
     struct client_transport base;
 
     /* Immutable after open, but for the signer's key. */
-    struct aws_config config;
+    char *region;
     struct aws_endpoint endpoint;
     struct aws_endpoint streams_endpoint;
     struct aws_signer signer;
     struct aws_http *http;
+    struct credentials_chain *credentials;
     uint32_t timeout_ms;
     char user_agent[32];
 
@@ -76,6 +79,7 @@ static struct attempt *attempt_take(struct http_transport *t, struct client_requ
     attempt->transport = t;
     attempt->request = request;
     attempt->http = (struct aws_http_request){.answer = answer};
+    attempt->waiter = (struct credentials_waiter){0};
     buf_reset(&attempt->body);
     return attempt;
 }
@@ -83,6 +87,8 @@ static struct attempt *attempt_take(struct http_transport *t, struct client_requ
 /* Large buffers are not kept: one big request would pin its memory. */
 static void attempt_give(struct http_transport *t, struct attempt *attempt)
 {
+    credentials_unref(attempt->credentials);
+    attempt->credentials = NULL;
     if (attempt->body.cap > BODY_KEPT_BYTES) {
         buf_fini(&attempt->body);
     }
@@ -288,7 +294,7 @@ static void attempt_fill(struct attempt *attempt)
         add_header(http->extra, &http->extra_count, "x-weir-wait-ms", attempt->wait_text);
     }
     http->endpoint = operation->streams ? &t->streams_endpoint : &t->endpoint;
-    http->signer = t->config.access_key_id == NULL ? NULL : &t->signer;
+    http->signer = credentials_none(t->credentials) ? NULL : &t->signer;
     http->body = buf_bytes(&attempt->body);
     http->timeout_ms = t->timeout_ms + request->wait_ms;
     http->resend = !operation->writes;
@@ -296,9 +302,53 @@ static void attempt_fill(struct attempt *attempt)
     http->arg = attempt;
 }
 
+/* Signs with what is there now; false: there is nothing yet that could. */
+static bool attempt_sign(struct attempt *attempt, struct credentials *take_credentials)
+{
+    attempt->credentials = take_credentials;
+    attempt->http.credentials = take_credentials == NULL ? NULL : &take_credentials->signs;
+    return take_credentials != NULL || attempt->http.signer == NULL;
+}
+
+/* @thread the credentials' */
+static void on_credentials(struct credentials_waiter *waiter, struct credentials *take_credentials,
+                           const struct weir_error *error)
+{
+    struct attempt *attempt = (struct attempt *)((char *)waiter - offsetof(struct attempt, waiter));
+    struct http_transport *t = attempt->transport;
+    struct client_request *request = attempt->request;
+    if (attempt_sign(attempt, take_credentials)) {
+        aws_http_start(t->http, &attempt->http);
+        return;
+    }
+    pthread_mutex_lock(&t->mu);
+    request->transport_state = NULL;
+    pthread_mutex_unlock(&t->mu);
+    attempt_give(t, attempt);
+    request->error = *error;
+    request->status = error_wrap(&request->error, error->status, "%s", request->operation);
+    request->complete(request);
+}
+
+/* What keeps a request from being sent, or OK. */
+static enum weir_status check(const struct attempt *attempt, struct weir_error *err)
+{
+    enum weir_status status = buf_status(&attempt->body);
+    if (status != WEIR_OK) {
+        return error_set(err, status, "the request's text does not fit 16 MiB, or memory");
+    }
+    if (attempt->http.signer == NULL && !attempt->http.endpoint->loopback) {
+        return error_set(err, WEIR_CREDENTIALS,
+                         "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a "
+                         "profile with keys, a role or SSO");
+    }
+    return WEIR_OK;
+}
+
 static void http_start(struct client_transport *transport, struct client_request *request)
 {
     struct http_transport *t = (struct http_transport *)transport;
+    struct weir_error err;
     struct attempt *attempt = attempt_take(t, request);
     if (attempt == NULL) {
         refuse(request, WEIR_NO_MEMORY, "out of memory for a request");
@@ -306,23 +356,28 @@ static void http_start(struct client_transport *transport, struct client_request
     }
     json_write(&attempt->body, request->document);
     attempt_fill(attempt);
-    enum weir_status status = buf_status(&attempt->body);
-    bool unsigned_abroad = attempt->http.signer == NULL && !attempt->http.endpoint->loopback;
-    if (status != WEIR_OK || unsigned_abroad) {
+    enum weir_status status = check(attempt, &err);
+    if (status != WEIR_OK) {
         attempt_give(t, attempt);
-        refuse(request, status != WEIR_OK ? status : WEIR_CREDENTIALS,
-               status != WEIR_OK ? "the request's text does not fit 16 MiB, or memory"
-                                 : "no credentials: set AWS_ACCESS_KEY_ID and "
-                                   "AWS_SECRET_ACCESS_KEY, or a profile with keys");
+        refuse(request, status, err.message);
         return;
     }
+    attempt->waiter.done = on_credentials;
+    bool signs = attempt_sign(
+        attempt, attempt->http.signer == NULL ? NULL : credentials_peek(t->credentials));
     pthread_mutex_lock(&t->mu);
     request->transport_state = attempt;
+    if (!signs) {
+        credentials_wait(t->credentials, &attempt->waiter);
+    }
     pthread_mutex_unlock(&t->mu);
-    aws_http_start(t->http, &attempt->http);
+    if (signs) {
+        aws_http_start(t->http, &attempt->http);
+    }
 }
 
-/* The lock keeps on_done from returning, and so the attempt alive. */
+/* The lock keeps on_done and on_credentials from returning, and so the attempt alive. One that
+ * waits for credentials is sent cancelled, which ends it where every attempt ends. */
 static void http_cancel(struct client_transport *transport, struct client_request *request)
 {
     struct http_transport *t = (struct http_transport *)transport;
@@ -330,6 +385,9 @@ static void http_cancel(struct client_transport *transport, struct client_reques
     struct attempt *attempt = request->transport_state;
     if (attempt != NULL) {
         aws_http_cancel(t->http, &attempt->http);
+        if (credentials_unwait(t->credentials, &attempt->waiter)) {
+            aws_http_start(t->http, &attempt->http);
+        }
     }
     pthread_mutex_unlock(&t->mu);
 }
@@ -340,6 +398,7 @@ static void http_cancel(struct client_transport *transport, struct client_reques
 static void http_close(struct client_transport *transport)
 {
     struct http_transport *t = (struct http_transport *)transport;
+    credentials_close(t->credentials);
     aws_http_close(t->http);
     while (t->free_list != NULL) {
         struct attempt *attempt = t->free_list;
@@ -348,7 +407,7 @@ static void http_close(struct client_transport *transport)
     }
     aws_endpoint_fini(&t->endpoint);
     aws_endpoint_fini(&t->streams_endpoint);
-    aws_config_fini(&t->config);
+    free(t->region);
     explicit_bzero(&t->signer.key, sizeof(t->signer.key));
     (void)pthread_mutex_destroy(&t->mu);
     free(t);
@@ -360,34 +419,20 @@ static const struct client_transport_ops http_ops = {
     .close = http_close,
 };
 
-static char *dup_or_null(const char *text, bool *failed)
+/* A server on this machine gets the keys that are at hand, or none. */
+static enum weir_status credentials_setup(struct http_transport *t, const struct aws_config *config,
+                                          struct weir_env *env, struct weir_error *err)
 {
-    char *copy = text == NULL ? NULL : strdup(text);
-    *failed |= text != NULL && copy == NULL;
-    return copy;
-}
-
-static bool config_copy(const struct aws_config *from, struct aws_config *to)
-{
-    bool failed = false;
-    *to = (struct aws_config){
-        .region = dup_or_null(from->region, &failed),
-        .access_key_id = dup_or_null(from->access_key_id, &failed),
-        .secret_access_key = dup_or_null(from->secret_access_key, &failed),
-        .session_token = dup_or_null(from->session_token, &failed),
+    struct credentials_options options = {
+        .env = env,
+        .settings = config->settings,
+        .http = t->http,
+        .region = t->region,
+        .local = t->endpoint.loopback && !t->endpoint.tls,
     };
-    return !failed;
-}
-
-static void signer_setup(struct http_transport *t)
-{
-    t->signer.region = bytes_str(t->config.region);
+    t->signer.region = bytes_str(t->region);
     t->signer.service = BYTES_LIT("dynamodb");
-    t->signer.credentials = (struct sigv4_credentials){
-        .access_key_id = bytes_str(t->config.access_key_id),
-        .secret_access_key = bytes_str(t->config.secret_access_key),
-        .session_token = bytes_str(t->config.session_token),
-    };
+    return credentials_open(&options, &t->credentials, err);
 }
 
 enum weir_status transport_http_open(const struct aws_config *config,
@@ -407,10 +452,10 @@ enum weir_status transport_http_open(const struct aws_config *config,
                                             .connect_timeout_ms = options->connect_timeout_ms,
                                             .ca_bundle = config->ca_bundle};
     enum weir_status status = WEIR_OK;
-    if (!config_copy(config, &t->config)) {
+    t->region = strdup(config->region);
+    if (t->region == NULL) {
         status = error_set(err, WEIR_NO_MEMORY, "out of memory for a client");
     }
-    signer_setup(t);
     if (status == WEIR_OK) {
         status = aws_endpoint_init(&t->endpoint, config->endpoint, err);
     }
@@ -419,6 +464,9 @@ enum weir_status transport_http_open(const struct aws_config *config,
     }
     if (status == WEIR_OK) {
         status = aws_http_open(&http_options, &t->http, err);
+    }
+    if (status == WEIR_OK) {
+        status = credentials_setup(t, config, env, err);
     }
     if (status != WEIR_OK) {
         http_close(&t->base);

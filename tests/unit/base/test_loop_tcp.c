@@ -208,7 +208,7 @@ static void many_megabytes_in_many_writes_stay_in_order(void **state)
     enum { WRITES = 3000, WORDS = 700 };
     static uint8_t chunk[WORDS * 4];
     server_start(&f->server, serve_echo);
-    connect_to(f, "localhost", f->server.port);
+    connect_to(f, "127.0.0.1", f->server.port);
     for (uint32_t i = 0; i < WRITES; i++) {
         for (uint32_t word = 0; word < WORDS; word++) {
             put_be32(chunk + word * 4, i * WORDS + word);

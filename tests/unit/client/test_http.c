@@ -239,7 +239,8 @@ static void time_out_leaves_a_write_unknown(void **state)
 
 static enum weir_status call_at(const char *url, uint32_t max_attempts, struct weir_error *err)
 {
-    struct aws_environment environment = {pairs_get, NULL};
+    static const char *const pairs[] = {"AWS_EC2_METADATA_DISABLED", "true", NULL};
+    struct aws_environment environment = {pairs_get, (void *)(uintptr_t)pairs};
     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
     struct weir_client *client = NULL;
     char *answer = NULL;
@@ -393,6 +394,102 @@ static void tls_trusts_what_the_ca_bundle_names(void **state)
     (void)unlink(ca_path);
 }
 
+#define CONTAINER_KEYS                                                                 \
+    "{\"AccessKeyId\":\"ROLEKEY\",\"SecretAccessKey\":\"secret\",\"Token\":\"token\"," \
+    "\"Expiration\":\"2999-01-01T00:00:00Z\"}"
+
+/* A client of a server elsewhere (TLS makes it one here), with a container's credentials. */
+static void open_with_container(struct fixture *f, struct script_server *container,
+                                const struct script_step *steps, size_t count, char ca_path[])
+{
+    char url[64], container_url[64];
+    int fd = mkstemp(ca_path);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    *f = (struct fixture){.server = script_server_start_tls(steps, count, ca_path)};
+    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%u", script_server_port(f->server));
+    (void)snprintf(container_url, sizeof(container_url), "http://127.0.0.1:%u",
+                   script_server_port(container));
+    const char *const pairs[] = {"AWS_CONTAINER_CREDENTIALS_FULL_URI", container_url,
+                                 "AWS_CA_BUNDLE", ca_path, NULL};
+    struct aws_environment environment = {pairs_get, (void *)(uintptr_t)pairs};
+    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    options.endpoint_url = url;
+    options.max_attempts = 2;
+    assert_int_equal(client_open_with(&options, &environment, env_system(), &f->client, &f->err),
+                     WEIR_OK);
+    f->arena = arena_new(LIMIT_REQUEST_ARENA_BYTES);
+}
+
+static void credentials_are_fetched_at_the_first_request(void **state)
+{
+    (void)state;
+    static const struct script_step steps[] = {
+        {.action = SCRIPT_ANSWER, .status = 500, .body = "x"},
+        {.action = SCRIPT_ANSWER, .status = 200, .body = CONTAINER_KEYS}};
+    char ca_path[] = "/tmp/weir-ca-XXXXXX";
+    struct fixture f;
+    struct script_server *container = script_server_start(steps, 2);
+    open_with_container(&f, container, NULL, 0, ca_path);
+    assert_int_equal(script_server_count(container), 0);
+    assert_int_equal(fixture_call(&f, "PutItem", PUT), WEIR_OK); /* the 500 is tried again */
+    assert_int_equal(fixture_call(&f, "PutItem", PUT), WEIR_OK);
+    assert_int_equal(script_server_count(container), 2);
+    assert_non_null(strstr(script_server_request(f.server, 0), "Credential=ROLEKEY/"));
+    assert_non_null(
+        strstr(script_server_request(f.server, 1), "\r\nx-amz-security-token: token\r\n"));
+    assert_non_null(strstr(script_server_request(f.server, 1), "x-amz-date;x-amz-security-token;"));
+    fixture_close(&f);
+    script_server_stop(container);
+    (void)unlink(ca_path);
+}
+
+static void failed_credentials_leave_a_write_not_applied(void **state)
+{
+    (void)state;
+    static const struct script_step steps[] = {
+        {.action = SCRIPT_ANSWER, .status = 403, .body = "x"}};
+    char ca_path[] = "/tmp/weir-ca-XXXXXX";
+    struct fixture f;
+    struct script_server *container = script_server_start(steps, 1);
+    open_with_container(&f, container, NULL, 0, ca_path);
+    assert_int_equal(fixture_call(&f, "PutItem", PUT), WEIR_CREDENTIALS);
+    assert_int_equal(f.err.outcome, WEIR_NOT_APPLIED);
+    assert_non_null(strstr(f.err.message, "PutItem: "));
+    assert_int_equal(script_server_count(f.server), 0);
+    fixture_close(&f);
+    script_server_stop(container);
+    (void)unlink(ca_path);
+}
+
+static void *put_in_a_thread(void *arg)
+{
+    return (void *)(uintptr_t)fixture_call(arg, "PutItem", PUT);
+}
+
+static void closing_ends_a_request_that_waits_for_credentials(void **state)
+{
+    (void)state;
+    static const struct script_step steps[] = {{.action = SCRIPT_HANG}};
+    char ca_path[] = "/tmp/weir-ca-XXXXXX";
+    struct fixture f;
+    pthread_t thread;
+    void *status = NULL;
+    struct script_server *container = script_server_start(steps, 1);
+    open_with_container(&f, container, NULL, 0, ca_path);
+    assert_int_equal(pthread_create(&thread, NULL, put_in_a_thread, &f), 0);
+    script_server_await(container, 1);
+    weir_client_close(f.client);
+    f.client = NULL;
+    assert_int_equal(pthread_join(thread, &status), 0);
+    assert_int_equal((uintptr_t)status, WEIR_CLOSED);
+    assert_int_equal(f.err.outcome, WEIR_NOT_APPLIED);
+    assert_int_equal(script_server_count(f.server), 0);
+    fixture_close(&f);
+    script_server_stop(container);
+    (void)unlink(ca_path);
+}
+
 static void connection_is_kept(void **state)
 {
     (void)state;
@@ -505,6 +602,9 @@ int main(void)
         cmocka_unit_test(request_is_what_the_protocol_asks_for),
         cmocka_unit_test(request_is_signed_when_there_are_credentials),
         cmocka_unit_test(tls_trusts_what_the_ca_bundle_names),
+        cmocka_unit_test(credentials_are_fetched_at_the_first_request),
+        cmocka_unit_test(failed_credentials_leave_a_write_not_applied),
+        cmocka_unit_test(closing_ends_a_request_that_waits_for_credentials),
         cmocka_unit_test(connection_is_kept),
         cmocka_unit_test(operation_that_is_no_name_is_refused),
         cmocka_unit_test(test_A7_no_client_is_a_definite_error),
