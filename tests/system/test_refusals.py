@@ -3,7 +3,8 @@
 import os
 import signal
 import socket
-import stat
+import shutil
+import tempfile
 import threading
 
 import pytest
@@ -48,26 +49,24 @@ def test_an_address_that_is_not_ours_is_named(tmp_path):
     assert b"192.0.2.1" in run.stderr
 
 
-def unprivileged(*words):
-    """As nobody, when the tests run as root, to whom every folder is open."""
-    command = [support.PROGRAM, *words]
-    if os.getuid() == 0:
-        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
-    return support.subprocess.run(command, capture_output=True, timeout=60, cwd="/",
-                                  env=support.environment())
-
-
 @pytest.fixture
-def program_is_reachable():
-    """A build folder that only its owner may enter cannot be tried as somebody else."""
-    if os.getuid() != 0:
-        return
-    for folder in support.pathlib.Path(support.PROGRAM).resolve().parents:
-        if not folder.stat().st_mode & stat.S_IXOTH:
-            pytest.skip("%s is closed to other users" % folder)
+def unprivileged():
+    """Runs the program as nobody when the tests run as root, to whom every folder is open; from a
+    copy, since the build may lie in a folder that is closed to others."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        program = shutil.copy(support.PROGRAM, folder)
+        command = [program]
+        if os.getuid() == 0:
+            command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program]
+
+        def run(*words):
+            return support.subprocess.run([*command, *words], capture_output=True, timeout=60,
+                                          cwd="/", env=support.environment())
+        yield run
 
 
-def test_a_data_folder_that_cannot_be_entered_is_named(tmp_path, program_is_reachable):
+def test_a_data_folder_that_cannot_be_entered_is_named(tmp_path, unprivileged):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0)
     run = unprivileged("serve", "--data", str(closed / "data"), "--port", "0")
@@ -76,7 +75,7 @@ def test_a_data_folder_that_cannot_be_entered_is_named(tmp_path, program_is_reac
     assert "ermission denied" in run.stderr.decode()
 
 
-def test_a_data_folder_that_cannot_be_written_is_named(tmp_path, program_is_reachable):
+def test_a_data_folder_that_cannot_be_written_is_named(tmp_path, unprivileged):
     folder = "/usr/share"
     run = unprivileged("serve", "--data", folder, "--port", "0")
     assert run.returncode in (1, 77)
