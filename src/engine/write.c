@@ -17,8 +17,13 @@ enum weir_status view_get(struct engine *engine, struct arena *a, struct weir_by
 {
     const struct row *open = overlay_get(&engine->batch.rows, row_key);
     if (open != NULL) {
+        /* A row of this batch is in the arena of the request that wrote it, and that one may be
+         * answered, and freed, before this one's caller reads its results. */
         *ret_row = *open;
-        return WEIR_OK;
+        ret_row->encoding = arena_dup(a, open->encoding);
+        return ret_row->encoding.ptr != NULL
+                   ? WEIR_OK
+                   : error_set(err, WEIR_NO_MEMORY, "no memory for the stored item");
     }
     *ret_row = (struct row){0};
     struct kv_value value = {0};
