@@ -86,6 +86,11 @@ enum api_progress api_resume(struct api_call *call)
     return call->operation->resume(call);
 }
 
+void api_flush(struct api *api)
+{
+    engine_wake(api->engine);
+}
+
 /* ---- ends of a step ------------------------------------------------------------------------- */
 
 enum api_progress call_answer(struct api_call *call, struct weir_value *response)
@@ -123,6 +128,7 @@ static void request_done(struct engine_request *request)
 enum api_progress call_submit(struct api_call *call)
 {
     call->engine_request.arena = call->arena;
+    call->engine_request.is_held = call->hold;
     call->engine_request.done = request_done;
     call->engine_request.arg = call;
     if (engine_submit(call->api->engine, &call->engine_request, &call->error) != WEIR_OK) {

@@ -42,6 +42,7 @@ struct api_call {
     struct arena *arena;              /* everything of this call lives here */
     const struct weir_value *request; /* the request document */
     uint32_t wait_ms;                 /* GetRecords: wait that long at the tip (X-Weir-Wait-Ms) */
+    bool hold;                        /* writes wait for api_flush, which the owner calls soon */
     bool may_block;                   /* the calling thread may block: API_BLOCKING is not used */
     void (*wake)(struct api_call *call); /* from any thread, once per API_WAITING */
     void *owner;
@@ -68,6 +69,9 @@ enum api_progress api_start(struct api *api, struct api_call *call, struct weir_
 /* The same by name alone ("PutItem"), for callers in process. */
 enum api_progress api_start_named(struct api *api, struct api_call *call, struct weir_bytes name);
 enum api_progress api_resume(struct api_call *call);
+/* Lets the writes of calls with `hold` go on: those since the last flush share one batch.
+ * @thread any */
+void api_flush(struct api *api);
 
 /* Renders the body of an error as AWS does, {"__type": "...#Name", "message": ...}, with
  * error_members; and of a success, the response document. Sticky errors in `to`. */

@@ -5,6 +5,7 @@
 #include "api/describe.h"
 
 #include "api/document.h"
+#include "api/indexes.h"
 #include "api/request.h"
 
 /* Text of the table's own, copied: it may be gone before the answer is written. */
@@ -23,13 +24,29 @@ static void add_definition(struct api_call *call, struct weir_value *list,
                   bytes_str(value_type_name(attribute->type)));
 }
 
+/* Unless it is there already, or is none. */
+static void add_once(struct api_call *call, struct weir_value *list,
+                     const struct engine_key_attribute *attribute)
+{
+    for (uint32_t i = 0; list != NULL && i < list->u.list.count; i++) {
+        if (bytes_eq(request_string(&list->u.list.at[i], "AttributeName"), attribute->name)) {
+            return;
+        }
+    }
+    if (attribute->name.len > 0) {
+        add_definition(call, list, attribute);
+    }
+}
+
 static void add_definitions(struct api_call *call, struct weir_value *to,
                             const struct engine_table *table)
 {
     struct weir_value *list = value_add_list(call->arena, to, "AttributeDefinitions");
-    add_definition(call, list, &table->partition);
-    if (table->sort.name.len > 0) {
-        add_definition(call, list, &table->sort);
+    add_once(call, list, &table->partition);
+    add_once(call, list, &table->sort);
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        add_once(call, list, &table->indexes[i].partition);
+        add_once(call, list, &table->indexes[i].sort);
     }
 }
 
@@ -104,6 +121,7 @@ void describe_table(struct api_call *call, struct weir_value *response, const ch
     value_add_int(a, to, "ItemCount", (int64_t)items);
     value_add_str(a, to, "TableArn", engine_table_arn(call->api->engine, a, table));
     add_copy(call, to, "TableId", bytes_str(table->table_uuid));
+    indexes_describe(call, to, table, strcmp(status, "CREATING") == 0 ? "CREATING" : "ACTIVE");
     add_stream(call, to, table);
     value_add_bool(a, to, "DeletionProtectionEnabled", table->deletion_protected);
 }

@@ -345,15 +345,17 @@ enum weir_status expressions_projection(struct expressions *e,
     return expr_projection_of_names(call->arena, names, ret_projection, &call->error);
 }
 
-enum weir_status expressions_key_condition(struct expressions *e, const struct engine_table *table,
+enum weir_status expressions_key_condition(struct expressions *e,
+                                           const struct engine_key_attribute *partition,
+                                           const struct engine_key_attribute *sort,
                                            struct expr_key_condition *ret_condition)
 {
     struct api_call *call = e->call;
     struct expr_key_schema schema = {
-        .partition_name = table->partition.name,
-        .partition_type = table->partition.type,
-        .sort_name = table->sort.name,
-        .sort_type = table->sort.type,
+        .partition_name = partition->name,
+        .partition_type = partition->type,
+        .sort_name = sort->name,
+        .sort_type = sort->type,
     };
     if (request_member(e->from, "KeyConditionExpression") != NULL) {
         return expr_parse_key_condition(call->arena,

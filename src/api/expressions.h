@@ -59,7 +59,9 @@ enum weir_status expressions_filter(struct expressions *e, const char *legacy,
 enum weir_status expressions_projection(struct expressions *e,
                                         struct expr_projection **ret_projection);
 /* KeyConditionExpression or KeyConditions. */
-enum weir_status expressions_key_condition(struct expressions *e, const struct engine_table *table,
+enum weir_status expressions_key_condition(struct expressions *e,
+                                           const struct engine_key_attribute *partition,
+                                           const struct engine_key_attribute *sort,
                                            struct expr_key_condition *ret_condition);
 
 #endif

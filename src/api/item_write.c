@@ -137,7 +137,10 @@ static enum api_progress answer(struct api_call *call, const struct item_write *
     if (item != NULL) {
         value_add_value(call->arena, response, "Attributes", item);
     }
-    capacity_add(call, response, w->capacity, w->op.table->name, capacity_op_units(&w->op));
+    struct capacity_sum room[1];
+    struct capacity_sums sums = {.at = room};
+    capacity_sum_op(call, &sums, &w->op, 1);
+    capacity_add_sum(call, response, w->capacity, room);
     return call_answer(call, response);
 }
 

@@ -178,7 +178,8 @@ static enum weir_status charge(struct api_call *call, struct batch *batch,
     size_t bytes;
     enum weir_status status = item_stored_size(call, stored, &bytes);
     if (status == WEIR_OK) {
-        capacity_sum(&batch->sums, key->table->name, capacity_read_units(bytes, table->consistent));
+        (void)capacity_sum(&batch->sums, key->table->name,
+                           capacity_read_units(bytes, table->consistent));
     }
     return status;
 }

@@ -215,7 +215,7 @@ static void add_capacity(struct api_call *call, struct weir_value *response,
     struct capacity_sums sums = {.at = room};
     for (uint32_t i = 0; i < batch->count; i++) {
         if (batch->ops[i].status == WEIR_OK) {
-            capacity_sum(&sums, batch->ops[i].table->name, capacity_op_units(&batch->ops[i]));
+            capacity_sum_op(call, &sums, &batch->ops[i], 1);
         }
     }
     capacity_add_sums(call, response, capacity_mode_of(call->request), &sums, CAPACITY_PLAIN);

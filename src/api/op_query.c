@@ -47,21 +47,19 @@ static enum weir_status read_before_table(struct api_call *call, struct page *pa
     if (status == WEIR_OK) {
         status = check_key_condition_given(call);
     }
-    if (status == WEIR_OK) {
-        status = page_refuse_index(call);
-    }
     return status == WEIR_OK ? page_check_select(call) : status;
 }
 
 struct key_use {
-    const struct engine_table *table;
+    const struct page *page;
     struct weir_bytes found;
 };
 
 static bool is_not_key(void *arg, struct weir_bytes name)
 {
     struct key_use *use = arg;
-    if (bytes_eq(name, use->table->partition.name) || bytes_eq(name, use->table->sort.name)) {
+    if (bytes_eq(name, page_partition(use->page)->name) ||
+        bytes_eq(name, page_sort(use->page)->name)) {
         use->found = name;
         return false;
     }
@@ -70,7 +68,7 @@ static bool is_not_key(void *arg, struct weir_bytes name)
 
 static enum weir_status check_filter(struct api_call *call, const struct page *page)
 {
-    struct key_use use = {.table = page->request.table};
+    struct key_use use = {.page = page};
     if (page->filter == NULL || expr_condition_each_name(page->filter, is_not_key, &use)) {
         return WEIR_OK;
     }
@@ -87,7 +85,7 @@ static enum weir_status read_expressions(struct api_call *call, struct page *pag
     struct expressions e;
     enum weir_status status = expressions_begin(call, call->request, &expression_use_query, &e);
     if (status == WEIR_OK) {
-        status = expressions_key_condition(&e, page->request.table, &page->key);
+        status = expressions_key_condition(&e, page_partition(page), page_sort(page), &page->key);
     }
     if (status == WEIR_OK) {
         status = expressions_filter(&e, "QueryFilter", &page->filter);
@@ -129,17 +127,17 @@ static bool in_range(const struct expr_key_condition *key, const struct weir_val
 
 static enum weir_status check_start_in_query(struct api_call *call, const struct page *page)
 {
-    const struct engine_table *table = page->request.table;
+    const struct engine_key_attribute *partition = page_partition(page);
+    const struct engine_key_attribute *sort = page_sort(page);
     enum weir_status status = page_check_start_key(call, page, NULL);
     if (status != WEIR_OK || page->start_key == NULL) {
         return status;
     }
-    if (!value_equal(value_member(page->start_key, table->partition.name), page->key.partition)) {
+    if (!value_equal(value_member(page->start_key, partition->name), page->key.partition)) {
         return call_invalid(call, "The provided starting key is outside query boundaries based on "
                                   "provided conditions");
     }
-    if (table->sort.name.len > 0 &&
-        !in_range(&page->key, value_member(page->start_key, table->sort.name))) {
+    if (sort->name.len > 0 && !in_range(&page->key, value_member(page->start_key, sort->name))) {
         return call_invalid(call,
                             "The provided starting key does not match the range key predicate");
     }
@@ -148,7 +146,13 @@ static enum weir_status check_start_in_query(struct api_call *call, const struct
 
 static enum weir_status read_with_table(struct api_call *call, struct page *page)
 {
-    enum weir_status status = read_expressions(call, page);
+    enum weir_status status = page_find_index(call, page);
+    if (status == WEIR_OK) {
+        status = read_expressions(call, page);
+    }
+    if (status == WEIR_OK) {
+        status = page_check_index(call, page);
+    }
     if (status == WEIR_OK) {
         status = check_start_in_query(call, page);
     }

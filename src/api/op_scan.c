@@ -82,9 +82,6 @@ static enum weir_status read_before_table(struct api_call *call, struct page *pa
         status = read_segments(call, page);
     }
     if (status == WEIR_OK) {
-        status = page_refuse_index(call);
-    }
-    if (status == WEIR_OK) {
         status = page_check_select(call);
     }
     return status == WEIR_OK ? read_expressions(call, page) : status;
@@ -102,7 +99,8 @@ enum api_progress op_scan_start(struct api_call *call)
         call_item_table(call, request_table(call->request), &page->request.table) != WEIR_OK) {
         return call_fail(call);
     }
-    if (page_check_start_key(call, page, "The provided starting key is invalid") != WEIR_OK) {
+    if (page_find_index(call, page) != WEIR_OK || page_check_index(call, page) != WEIR_OK ||
+        page_check_start_key(call, page, "The provided starting key is invalid") != WEIR_OK) {
         engine_table_unref(page->request.table);
         return call_fail(call);
     }

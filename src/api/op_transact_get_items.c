@@ -132,7 +132,7 @@ static enum weir_status get_all(struct api_call *call, const struct transact_get
             return call_invalid(
                 call, "The items of the transaction are larger than its limit of 4 MB together");
         }
-        capacity_sum(&sums, t->keys[i].table->name, 2 * capacity_read_units(bytes, true));
+        (void)capacity_sum(&sums, t->keys[i].table->name, 2 * capacity_read_units(bytes, true));
     }
     capacity_add_sums(call, response, capacity_mode_of(call->request), &sums, CAPACITY_READ);
     return WEIR_OK;

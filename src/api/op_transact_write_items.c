@@ -367,13 +367,15 @@ static enum api_progress fail(struct api_call *call, const struct transact *t)
 }
 
 /* A repeat costs reads: it only finds out that its work is done. */
-static double op_units(const struct api_call *call, const struct transact_op *from,
-                       const struct engine_op *op)
+static void sum_op(struct api_call *call, struct capacity_sums *sums,
+                   const struct transact_op *from, const struct engine_op *op)
 {
     if (call->engine_request.repeated) {
-        return 2 * capacity_read_units(item_size(from->item), true);
+        (void)capacity_sum(sums, op->table->name,
+                           2 * capacity_read_units(item_size(from->item), true));
+    } else {
+        capacity_sum_op(call, sums, op, 2);
     }
-    return 2 * capacity_op_units(op);
 }
 
 static enum api_progress answer(struct api_call *call, const struct transact *t)
@@ -382,7 +384,7 @@ static enum api_progress answer(struct api_call *call, const struct transact *t)
     struct capacity_sums sums = {.at = room};
     struct weir_value *response = value_new_map(call->arena, VALUE_PLAIN);
     for (uint32_t i = 0; i < t->count; i++) {
-        capacity_sum(&sums, t->ops[i].table->name, op_units(call, &t->from[i], &t->ops[i]));
+        sum_op(call, &sums, &t->from[i], &t->ops[i]);
     }
     capacity_add_sums(call, response, capacity_mode_of(call->request), &sums,
                       call->engine_request.repeated ? CAPACITY_READ : CAPACITY_WRITE);

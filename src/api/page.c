@@ -6,17 +6,105 @@
 
 #include "api/request.h"
 
-enum weir_status page_refuse_index(struct api_call *call)
+/* ---- indexes -------------------------------------------------------------------------------- */
+
+enum weir_status page_find_index(struct api_call *call, struct page *page)
 {
-    struct weir_bytes index = request_string(call->request, "IndexName");
-    if (index.len == 0) {
+    struct weir_bytes name = request_string(call->request, "IndexName");
+    if (name.len == 0) {
         return WEIR_OK;
     }
-    return call_invalid(call,
-                        "weir does not support GlobalSecondaryIndexes and LocalSecondaryIndexes "
-                        "yet: IndexName %.*s cannot be used",
-                        BYTES_ARG(index));
+    page->request.index = engine_index_view(page->request.table, name);
+    if (page->request.index == NULL) {
+        return call_invalid(call, "The table does not have the specified index: %.*s",
+                            BYTES_ARG(name));
+    }
+    return WEIR_OK;
 }
+
+const struct engine_key_attribute *page_partition(const struct page *page)
+{
+    return page->request.index != NULL ? &page->request.index->partition
+                                       : &page->request.table->partition;
+}
+
+const struct engine_key_attribute *page_sort(const struct page *page)
+{
+    return page->request.index != NULL ? &page->request.index->sort : &page->request.table->sort;
+}
+
+struct name_search {
+    const struct page *page;
+    struct weir_bytes found;
+};
+
+static bool is_projected(void *arg, struct weir_bytes name)
+{
+    struct name_search *search = arg;
+    const struct engine_table *table = search->page->request.table;
+    const struct engine_index *index = search->page->request.index;
+    bool found = index->projection == ENGINE_PROJECT_ALL || bytes_eq(name, table->partition.name) ||
+                 bytes_eq(name, table->sort.name) || bytes_eq(name, index->partition.name) ||
+                 bytes_eq(name, index->sort.name);
+    for (uint32_t i = 0; !found && i < index->included_count; i++) {
+        found = bytes_eq(name, index->included[i]);
+    }
+    if (!found) {
+        search->found = name;
+    }
+    return found;
+}
+
+static enum weir_status check_global(struct api_call *call, const struct page *page)
+{
+    const struct engine_index *index = page->request.index;
+    if (request_bool(call->request, "ConsistentRead", false)) {
+        return call_invalid(call, "Consistent reads are not supported on global secondary indexes");
+    }
+    if (bytes_eq_str(request_string(call->request, "Select"), "ALL_ATTRIBUTES") &&
+        index->projection != ENGINE_PROJECT_ALL) {
+        return call_invalid(call,
+                            "One or more parameter values were invalid: Select type ALL_ATTRIBUTES "
+                            "is not supported for global secondary index %.*s because its "
+                            "projection type is not ALL",
+                            BYTES_ARG(index->name));
+    }
+    struct name_search search = {.page = page};
+    if (page->projection != NULL &&
+        !expr_projection_each_name(page->projection, is_projected, &search)) {
+        return call_invalid(call,
+                            "One or more parameter values were invalid: Global secondary index "
+                            "%.*s does not project [%.*s]",
+                            BYTES_ARG(index->name), BYTES_ARG(search.found));
+    }
+    return WEIR_OK;
+}
+
+/* Whether a local index does not hold all that is asked for. */
+static bool needs_items(struct api_call *call, const struct page *page)
+{
+    struct name_search search = {.page = page};
+    if (bytes_eq_str(request_string(call->request, "Select"), "ALL_ATTRIBUTES")) {
+        return page->request.index->projection != ENGINE_PROJECT_ALL;
+    }
+    return (page->projection != NULL &&
+            !expr_projection_each_name(page->projection, is_projected, &search)) ||
+           (page->filter != NULL && !expr_condition_each_name(page->filter, is_projected, &search));
+}
+
+enum weir_status page_check_index(struct api_call *call, struct page *page)
+{
+    if (page->request.index == NULL) {
+        return WEIR_OK;
+    }
+    if (!page->request.index->local) {
+        return check_global(call, page);
+    }
+    page->request.fetch = needs_items(call, page);
+    return WEIR_OK;
+}
+
+/* ---- Select --------------------------------------------------------------------------------- */
 
 static enum weir_status refuse_projection(struct api_call *call, const char *choosing)
 {
@@ -40,7 +128,7 @@ enum weir_status page_check_select(struct api_call *call)
     }
     if (bytes_eq_str(select, "ALL_PROJECTED_ATTRIBUTES")) {
         enum weir_status status = refuse_projection(call, "ALL_PROJECTED_ATTRIBUTES");
-        return status != WEIR_OK
+        return status != WEIR_OK || request_string(call->request, "IndexName").len > 0
                    ? status
                    : call_invalid(call, "One or more parameter values were invalid: "
                                         "ALL_PROJECTED_ATTRIBUTES can be used only when Querying "
@@ -78,22 +166,42 @@ enum weir_status page_read_start_key(struct api_call *call, struct weir_value **
     return status;
 }
 
+/* The start key has the keys of the table, and of the index, and nothing else. */
+static bool names_match(const struct page *page)
+{
+    const struct engine_table *table = page->request.table;
+    const struct weir_bytes names[] = {table->partition.name, table->sort.name,
+                                       page_partition(page)->name, page_sort(page)->name};
+    uint32_t wanted = 0;
+    for (uint32_t i = 0; i < 4; i++) {
+        bool is_new = names[i].len > 0;
+        for (uint32_t k = 0; is_new && k < i; k++) {
+            is_new = !bytes_eq(names[i], names[k]);
+        }
+        wanted += is_new;
+        if (is_new && value_member(page->start_key, names[i]) == NULL) {
+            return false;
+        }
+    }
+    return page->start_key->u.map.count == wanted;
+}
+
 enum weir_status page_check_start_key(struct api_call *call, const struct page *page,
                                       const char *prefix)
 {
     const struct engine_table *table = page->request.table;
+    const struct engine_index *index = page->request.index;
     if (page->start_key == NULL) {
         return WEIR_OK;
     }
-    uint32_t wanted = table->sort.name.len > 0 ? 2 : 1;
-    if (page->start_key->u.map.count != wanted ||
-        value_member(page->start_key, table->partition.name) == NULL ||
-        (wanted == 2 && value_member(page->start_key, table->sort.name) == NULL)) {
+    if (!names_match(page)) {
         return call_invalid(call, "The provided starting key is invalid");
     }
     struct buf row_key;
     buf_init(&row_key, LIMIT_ITEM_BYTES);
-    enum weir_status status = engine_row_key(table, page->start_key, true, &row_key, &call->error);
+    enum weir_status status =
+        index == NULL ? engine_row_key(table, page->start_key, true, &row_key, &call->error)
+                      : engine_entry_key(table, index, page->start_key, &row_key, &call->error);
     buf_fini(&row_key);
     if (status == WEIR_VALIDATION && prefix != NULL) {
         return error_wrap(&call->error, status, "%s", prefix);
@@ -120,6 +228,19 @@ enum api_progress page_go(struct api_call *call, struct page *page)
     return call_block(call);
 }
 
+static void add_capacity(struct api_call *call, struct weir_value *response,
+                         const struct page *page, const struct engine_page *result)
+{
+    const struct engine_index *index = page->request.index;
+    double units = capacity_read_units(result->scanned_bytes, page->consistent);
+    struct capacity_sum sum = {.table_name = page->request.table->name, .units = units};
+    if (index != NULL) {
+        sum.units = (double)result->fetched_blocks * (page->consistent ? 1.0 : 0.5);
+        capacity_sum_index(call, &sum, arena_dup(call->arena, index->name), index->local, units);
+    }
+    capacity_add_sum(call, response, capacity_mode_of(call->request), &sum);
+}
+
 static struct weir_value *response_of(struct api_call *call, const struct page *page,
                                       const struct engine_page *result)
 {
@@ -132,8 +253,7 @@ static struct weir_value *response_of(struct api_call *call, const struct page *
     if (result->last_key != NULL) {
         value_add_value(call->arena, response, "LastEvaluatedKey", result->last_key);
     }
-    capacity_add(call, response, capacity_mode_of(call->request), page->request.table->name,
-                 capacity_read_units(result->scanned_bytes, page->consistent));
+    add_capacity(call, response, page, result);
     return response;
 }
 

@@ -18,8 +18,14 @@ struct page {
     bool consistent;
 };
 
-/* Secondary indexes are not built yet: refused by name. */
-enum weir_status page_refuse_index(struct api_call *call);
+/* Finds the index that the request names, if any, in the page's table. */
+enum weir_status page_find_index(struct api_call *call, struct page *page);
+/* Holds ConsistentRead, Select, projection and filter, which are read already, against the index.
+ */
+enum weir_status page_check_index(struct api_call *call, struct page *page);
+/* The keys of what is read: the index's, or the table's. */
+const struct engine_key_attribute *page_partition(const struct page *page);
+const struct engine_key_attribute *page_sort(const struct page *page);
 /* Select against projection and index, as far as no table is needed for it. */
 enum weir_status page_check_select(struct api_call *call);
 /* ExclusiveStartKey as an item, not yet held against the table; NULL when absent. */

@@ -37,7 +37,7 @@ void batch_put_stream(struct engine *engine, struct arena *a, struct engine_stre
     batch_take_catalog(engine, catalog_with_stream(batch->catalog, stream));
 }
 
-static void put_next_ids(struct engine *engine)
+void batch_put_next_ids(struct engine *engine)
 {
     struct open_batch *batch = &engine->batch;
     uint8_t key = ROW_NEXT;
@@ -150,9 +150,24 @@ static enum weir_status put_result(struct engine *engine, struct engine_request 
         batch_put_stream(engine, request->arena, new_stream);
     }
     batch_put_table(engine, request->arena, table);
-    put_next_ids(engine);
+    batch_put_next_ids(engine);
     request->table = table;
     return WEIR_OK;
+}
+
+/* The spec's indexes with ids and counters; NULL without memory. */
+static struct engine_index *make_indexes(struct engine *engine, struct arena *a,
+                                         const struct engine_table_spec *spec)
+{
+    struct engine_index *indexes = ARENA_ARRAY(a, struct engine_index, spec->index_count);
+    bool made = indexes != NULL;
+    for (uint32_t i = 0; made && i < spec->index_count; i++) {
+        indexes[i] = spec->indexes[i];
+        indexes[i].id = engine->next_table_id++;
+        indexes[i].counters = counters_new(indexes[i].id);
+        made = indexes[i].counters != NULL;
+    }
+    return made ? indexes : NULL;
 }
 
 static enum weir_status create_table(struct engine *engine, struct engine_request *request)
@@ -176,18 +191,43 @@ static enum weir_status create_table(struct engine *engine, struct engine_reques
                                  .stream_enabled = spec->stream_enabled};
     env_uuid4(engine->env, table.table_uuid);
     table.counters = counters_new(table.id);
+    table.indexes = make_indexes(engine, request->arena, spec);
+    table.index_count = table.indexes == NULL ? 0 : spec->index_count;
     if (spec->stream_enabled) {
         table.stream = make_stream(engine, request->arena, &table, spec->view, seq);
     }
     enum weir_status status;
-    if (table.counters == NULL || (spec->stream_enabled && table.stream == NULL)) {
+    if (table.counters == NULL || table.indexes == NULL ||
+        (spec->stream_enabled && table.stream == NULL)) {
         status = no_memory(request);
     } else {
         status = put_result(engine, request, &table, table.stream);
     }
     engine_stream_unref(table.stream);
     counters_unref(table.counters);
+    for (uint32_t i = 0; i < table.index_count; i++) {
+        counters_unref(table.indexes[i].counters);
+    }
     return status;
+}
+
+static void drop_counters(struct engine *engine, struct engine_table_counters *counters)
+{
+    uint8_t key[5] = {ROW_COUNTERS};
+    put_be32(key + 1, counters->table_id);
+    kv_batch_delete(engine->kv, engine->batch.kv, KV_META, bytes_of(key, sizeof(key)));
+    counters->dropped = true;
+}
+
+static void delete_indexes(struct engine *engine, const struct engine_table *table)
+{
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        batch_delete_index(engine, table->indexes[i].id);
+        drop_counters(engine, table->indexes[i].counters);
+    }
+    if (table->ttl_index != 0) {
+        batch_delete_index(engine, table->ttl_index);
+    }
 }
 
 static void delete_rows(struct engine *engine, const struct engine_table *table)
@@ -201,10 +241,9 @@ static void delete_rows(struct engine *engine, const struct engine_table *table)
     uint8_t key[5] = {ROW_TABLE};
     put_be32(key + 1, table->id);
     kv_batch_delete(engine->kv, batch->kv, KV_META, bytes_of(key, sizeof(key)));
-    key[0] = ROW_COUNTERS;
-    kv_batch_delete(engine->kv, batch->kv, KV_META, bytes_of(key, sizeof(key)));
     batch->dirty = true;
-    table->counters->dropped = true;
+    drop_counters(engine, table->counters);
+    delete_indexes(engine, table);
 }
 
 static enum weir_status delete_table(struct engine *engine, struct engine_request *request,
@@ -262,6 +301,13 @@ static enum weir_status update_ttl(struct engine *engine, struct engine_request 
     struct engine_table changed = table_fields(table);
     changed.ttl_attribute = request->ttl_attribute;
     changed.ttl_changed_ms = engine->batch.commit_ms;
+    if (table->ttl_index != 0) {
+        batch_delete_index(engine, table->ttl_index);
+    }
+    changed.ttl_filling = request->ttl_attribute.len > 0;
+    changed.ttl_index = changed.ttl_filling ? engine->next_table_id++ : 0;
+    table->counters->expiry_from_s = 0;
+    engine->expiry_ns = 0;
     return put_result(engine, request, &changed, NULL);
 }
 
@@ -298,6 +344,57 @@ static enum weir_status update_stream(struct engine *engine, struct engine_reque
     return status;
 }
 
+static void set_units(struct engine_index *index, const struct engine_table_spec *spec)
+{
+    for (uint32_t i = 0; i < spec->index_count; i++) {
+        if (bytes_eq(spec->indexes[i].name, index->name)) {
+            index->read_units = spec->indexes[i].read_units;
+            index->write_units = spec->indexes[i].write_units;
+        }
+    }
+}
+
+static enum weir_status change_billing(struct engine *engine, struct engine_request *request,
+                                       struct engine_table *changed)
+{
+    const struct engine_table_spec *spec = &request->spec;
+    struct engine_index *indexes =
+        ARENA_ARRAY(request->arena, struct engine_index, changed->index_count);
+    if (indexes == NULL) {
+        return no_memory(request);
+    }
+    for (uint32_t i = 0; i < changed->index_count; i++) {
+        indexes[i] = changed->indexes[i];
+        if (!spec->provisioned) {
+            indexes[i].read_units = indexes[i].write_units = 0;
+        }
+        set_units(&indexes[i], spec);
+    }
+    if (changed->provisioned != spec->provisioned) {
+        changed->billing_changed_ms = engine->batch.commit_ms;
+    }
+    changed->provisioned = spec->provisioned;
+    changed->read_units = spec->read_units;
+    changed->write_units = spec->write_units;
+    changed->indexes = indexes;
+    return WEIR_OK;
+}
+
+static enum weir_status update_table(struct engine *engine, struct engine_request *request,
+                                     struct engine_table *table)
+{
+    (void)batch_next_seq(engine);
+    struct engine_table changed = table_fields(table);
+    if ((request->changes & ENGINE_CHANGE_PROTECTION) != 0) {
+        changed.deletion_protected = request->spec.deletion_protected;
+    }
+    enum weir_status status = WEIR_OK;
+    if ((request->changes & ENGINE_CHANGE_BILLING) != 0) {
+        status = change_billing(engine, request, &changed);
+    }
+    return status == WEIR_OK ? put_result(engine, request, &changed, NULL) : status;
+}
+
 static enum weir_status change_table(struct engine *engine, struct engine_request *request)
 {
     struct engine_table *table = catalog_table_view(engine->batch.catalog, request->table_name);
@@ -311,6 +408,9 @@ static enum weir_status change_table(struct engine *engine, struct engine_reques
     }
     if (request->kind == ENGINE_UPDATE_TTL) {
         return update_ttl(engine, request, table);
+    }
+    if (request->kind == ENGINE_UPDATE_TABLE) {
+        return update_table(engine, request, table);
     }
     WEIR_ASSERT(request->kind == ENGINE_UPDATE_STREAM);
     return update_stream(engine, request, table);

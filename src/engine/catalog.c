@@ -56,17 +56,67 @@ static void place(uint8_t **to, struct weir_bytes *view)
     *to += view->len;
 }
 
+/* ---- tables -----------------------------------------------------------------------------------
+ * One piece of memory: the table, its indexes, the views of the names that they include, all text.
+ */
+
+static size_t index_text_size(const struct engine_index *index)
+{
+    size_t size = index->name.len + index->partition.name.len + index->sort.name.len;
+    for (uint32_t i = 0; i < index->included_count; i++) {
+        size += index->included[i].len;
+    }
+    return size;
+}
+
+static void place_index(struct weir_bytes **views, uint8_t **text, struct engine_index *index)
+{
+    struct weir_bytes *included = *views;
+    *views += index->included_count;
+    for (uint32_t i = 0; i < index->included_count; i++) {
+        included[i] = index->included[i];
+        place(text, &included[i]);
+    }
+    index->included = included;
+    place(text, &index->name);
+    place(text, &index->partition.name);
+    place(text, &index->sort.name);
+    if (index->counters != NULL) {
+        (void)counters_ref(index->counters);
+    }
+}
+
+/* After the table: its indexes, and where the text begins. */
+static uint8_t *place_indexes(struct engine_table *table, uint32_t view_count)
+{
+    const struct engine_index *from = table->indexes;
+    table->indexes = (struct engine_index *)(table + 1);
+    struct weir_bytes *views = (struct weir_bytes *)(table->indexes + table->index_count);
+    uint8_t *text = (uint8_t *)(views + view_count);
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        table->indexes[i] = from[i];
+        place_index(&views, &text, &table->indexes[i]);
+    }
+    return text;
+}
+
 struct engine_table *table_new(const struct engine_table *prototype)
 {
     const struct engine_table *p = prototype;
     size_t text = p->name.len + p->partition.name.len + p->sort.name.len + p->ttl_attribute.len;
-    struct engine_table *table = malloc(sizeof(*table) + text);
+    uint32_t views = 0;
+    for (uint32_t i = 0; i < p->index_count; i++) {
+        text += index_text_size(&p->indexes[i]);
+        views += p->indexes[i].included_count;
+    }
+    struct engine_table *table = malloc(sizeof(*table) + p->index_count * sizeof(*p->indexes) +
+                                        views * sizeof(struct weir_bytes) + text);
     if (table == NULL) {
         return NULL;
     }
     *table = *p;
     table->refs = 1;
-    uint8_t *to = (uint8_t *)(table + 1);
+    uint8_t *to = place_indexes(table, views);
     place(&to, &table->name);
     place(&to, &table->partition.name);
     place(&to, &table->sort.name);
@@ -89,6 +139,9 @@ struct engine_table *table_ref(struct engine_table *table)
 void engine_table_unref(struct engine_table *table)
 {
     if (table != NULL && refs_drop(&table->refs)) {
+        for (uint32_t i = 0; i < table->index_count; i++) {
+            counters_unref(table->indexes[i].counters);
+        }
         engine_stream_unref(table->stream);
         counters_unref(table->counters);
         free(table);
@@ -371,6 +424,24 @@ void engine_table_figures(const struct engine_table *table, uint64_t *ret_items,
 {
     *ret_items = ATOMIC_GET(table->counters->items);
     *ret_bytes = ATOMIC_GET(table->counters->bytes);
+}
+
+const struct engine_index *engine_index_view(const struct engine_table *table,
+                                             struct weir_bytes name)
+{
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        if (bytes_eq(table->indexes[i].name, name)) {
+            return &table->indexes[i];
+        }
+    }
+    return NULL;
+}
+
+void engine_index_figures(const struct engine_index *index, uint64_t *ret_items,
+                          uint64_t *ret_bytes)
+{
+    *ret_items = ATOMIC_GET(index->counters->items);
+    *ret_bytes = ATOMIC_GET(index->counters->bytes);
 }
 
 /* @locks catalog_mu is held */

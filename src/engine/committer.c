@@ -229,6 +229,7 @@ static void execute(struct engine *engine, struct engine_request *request)
     case ENGINE_DELETE_TABLE:
     case ENGINE_UPDATE_TTL:
     case ENGINE_UPDATE_STREAM:
+    case ENGINE_UPDATE_TABLE:
         admin_execute(engine, request);
         break;
     }
@@ -318,6 +319,9 @@ bool engine_turn(struct engine *engine)
 {
     if (background_is_due(engine)) {
         background_run(engine);
+    }
+    if (expiry_is_due(engine)) {
+        expiry_run(engine);
     }
     if (engine->backlog == NULL) {
         engine->backlog = mailbox_take(&engine->mailbox);

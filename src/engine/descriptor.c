@@ -72,6 +72,48 @@ static void encode(const struct builder *b, struct buf *to, struct weir_value *i
     value_encode_item(to, item);
 }
 
+static void add_index(struct builder *b, struct weir_value *list, const struct engine_index *index)
+{
+    struct weir_value *map = value_append(b->a, list);
+    if (map == NULL) {
+        b->failed = true;
+        return;
+    }
+    *map = (struct weir_value){.type = VALUE_M, .form = VALUE_ATTRIBUTE};
+    add_number(b, map, "id", index->id);
+    add_text(b, map, "name", index->name);
+    add_truth(b, map, "local", index->local);
+    add_keys(b, map, &index->partition, &index->sort);
+    add_text(b, map, "projection", bytes_str(engine_projection_name(index->projection)));
+    add_number(b, map, "readUnits", index->read_units);
+    add_number(b, map, "writeUnits", index->write_units);
+    struct weir_value *included = add(b, map, "included");
+    if (included != NULL) {
+        *included = (struct weir_value){.type = VALUE_L, .form = VALUE_ATTRIBUTE};
+    }
+    for (uint32_t i = 0; included != NULL && i < index->included_count; i++) {
+        struct weir_value *name = value_append(b->a, included);
+        b->failed = b->failed || name == NULL;
+        if (name != NULL) {
+            value_set_s(name, index->included[i]);
+        }
+    }
+    (void)value_sort_map(map, NULL); /* the names above are distinct */
+}
+
+static void add_indexes(struct builder *b, struct weir_value *item,
+                        const struct engine_table *table)
+{
+    struct weir_value *list = table->index_count == 0 ? NULL : add(b, item, "indexes");
+    if (list == NULL) {
+        return;
+    }
+    *list = (struct weir_value){.type = VALUE_L, .form = VALUE_ATTRIBUTE};
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        add_index(b, list, &table->indexes[i]);
+    }
+}
+
 void descriptor_put_table(struct arena *a, struct buf *to, const struct engine_table *table)
 {
     struct builder builder = {.a = a};
@@ -91,6 +133,9 @@ void descriptor_put_table(struct arena *a, struct buf *to, const struct engine_t
     add_number(b, item, "ttlChanged", (uint64_t)table->ttl_changed_ms);
     add_number(b, item, "stream", table->stream == NULL ? 0 : table->stream->id);
     add_truth(b, item, "streamEnabled", table->stream_enabled);
+    add_number(b, item, "ttlIndex", table->ttl_index);
+    add_truth(b, item, "ttlFilling", table->ttl_filling);
+    add_indexes(b, item, table);
     encode(b, to, item);
 }
 
@@ -311,6 +356,70 @@ static struct engine_stream *stream_of_id(const struct catalog *catalog, uint32_
     return NULL;
 }
 
+static void take_included(struct arena *a, struct reader *r, struct engine_index *index)
+{
+    const struct weir_value *list = take(r, "included", VALUE_L);
+    uint32_t count = list == NULL ? 0 : list->u.list.count;
+    struct weir_bytes *included = ARENA_ARRAY(a, struct weir_bytes, count);
+    for (uint32_t i = 0; included != NULL && i < count; i++) {
+        const struct weir_value *name = &list->u.list.at[i];
+        included[i] = name->type == VALUE_S ? name->u.bytes : BYTES_NONE;
+    }
+    if (included == NULL) {
+        r->wrong = "included";
+        return;
+    }
+    index->included = included;
+    index->included_count = count;
+}
+
+static void take_index(struct arena *a, struct reader *r, const struct weir_value *map,
+                       struct engine_index *ret_index)
+{
+    struct reader of = {.map = map};
+    struct engine_index index = {.id = take_number32(&of, "id"),
+                                 .name = take_text(&of, "name"),
+                                 .local = take_truth(&of, "local"),
+                                 .read_units = take_number(&of, "readUnits"),
+                                 .write_units = take_number(&of, "writeUnits")};
+    take_keys(&of, &index.partition, &index.sort);
+    take_included(a, &of, &index);
+    if (!engine_projection_parse(take_text(&of, "projection"), &index.projection)) {
+        of.wrong = "projection";
+    }
+    if (of.wrong != NULL) {
+        r->wrong = of.wrong;
+    }
+    *ret_index = index;
+}
+
+/* What came later than the first descriptors: absent means none. */
+static void take_entries(struct arena *a, struct reader *r, struct engine_table *table)
+{
+    if (value_get(r->map, "ttlIndex") != NULL) {
+        table->ttl_index = take_number32(r, "ttlIndex");
+        table->ttl_filling = take_truth(r, "ttlFilling");
+    }
+    const struct weir_value *list =
+        value_get(r->map, "indexes") == NULL ? NULL : take(r, "indexes", VALUE_L);
+    if (list == NULL) {
+        return;
+    }
+    if (list->u.list.count > TABLE_INDEXES_MAX) {
+        r->wrong = "indexes";
+        return;
+    }
+    table->indexes = ARENA_ARRAY(a, struct engine_index, list->u.list.count);
+    if (table->indexes == NULL) {
+        r->wrong = "indexes";
+        return;
+    }
+    table->index_count = list->u.list.count;
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        take_index(a, r, &list->u.list.at[i], &table->indexes[i]);
+    }
+}
+
 enum weir_status descriptor_take_table(struct arena *a, struct weir_bytes value,
                                        const struct catalog *catalog,
                                        struct engine_table **ret_table, struct weir_error *err)
@@ -334,6 +443,7 @@ enum weir_status descriptor_take_table(struct arena *a, struct weir_bytes value,
                                  .stream_enabled = take_truth(&r, "streamEnabled")};
     take_array(&r, "uuid", table.table_uuid, sizeof(table.table_uuid));
     take_keys(&r, &table.partition, &table.sort);
+    take_entries(a, &r, &table);
     uint32_t stream_id = take_number32(&r, "stream");
     table.stream = stream_of_id(catalog, stream_id);
     if (stream_id != 0 && table.stream == NULL) {

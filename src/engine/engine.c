@@ -10,7 +10,8 @@
 
 #define STREAM_SHARDS_DEFAULT 4
 #define STREAM_SHARDS_MAX 64
-#define SCRATCH_BYTES_MAX ((size_t)16 * 1024 * 1024)
+#define SCRATCH_BYTES_MAX ((size_t)64 * 1024 * 1024)
+#define TTL_SWEEP_MS_DEFAULT 1000
 #define ARN_BYTES_MAX 1024
 
 /* ---- loading ----------------------------------------------------------------------------------
@@ -80,18 +81,29 @@ static enum weir_status load_table(struct engine *engine, struct weir_bytes key,
         return status;
     }
     table->counters = counters_new(table->id);
-    status = table->counters == NULL
-                 ? error_set(err, WEIR_NO_MEMORY, "no memory for a table")
-                 : take_catalog(engine, catalog_with_table(engine->catalog, table), err);
+    bool counted = table->counters != NULL;
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        table->indexes[i].counters = counters_new(table->indexes[i].id);
+        counted = counted && table->indexes[i].counters != NULL;
+    }
+    status = !counted ? error_set(err, WEIR_NO_MEMORY, "no memory for a table")
+                      : take_catalog(engine, catalog_with_table(engine->catalog, table), err);
     engine_table_unref(table);
     return status;
 }
 
+/* Of a table or an index. */
 static struct engine_table_counters *counters_of_id(const struct catalog *catalog, uint32_t id)
 {
     for (uint32_t i = 0; i < catalog->table_count; i++) {
-        if (catalog->tables[i]->id == id) {
-            return catalog->tables[i]->counters;
+        const struct engine_table *table = catalog->tables[i];
+        if (table->id == id) {
+            return table->counters;
+        }
+        for (uint32_t k = 0; k < table->index_count; k++) {
+            if (table->indexes[k].id == id) {
+                return table->indexes[k].counters;
+            }
         }
     }
     return NULL;
@@ -206,6 +218,7 @@ static enum weir_status load(struct engine *engine, struct weir_error *err)
     if (status == WEIR_OK) {
         status = load_tips(engine, err);
     }
+    expiry_load(engine);
     return status == WEIR_OK ? background_load(engine, err) : status;
 }
 
@@ -276,7 +289,9 @@ enum weir_status engine_open(const struct engine_options *options, struct engine
     engine->stream_shards =
         options->stream_shards == 0 ? STREAM_SHARDS_DEFAULT : options->stream_shards;
     engine->next_table_id = engine->next_stream_id = engine->next_shard = 1;
-    engine->next_deadline_ns = UINT64_MAX;
+    engine->next_deadline_ns = engine->expiry_ns = UINT64_MAX;
+    engine->ttl_sweep_ns =
+        (options->ttl_sweep_ms == 0 ? TTL_SWEEP_MS_DEFAULT : options->ttl_sweep_ms) * 1000000ULL;
     engine->committed_seq = engine->batch.seq = options->opened.commit_number;
     buf_init(&engine->sweep_after, ARN_BYTES_MAX);
     init_locks(engine);
@@ -361,5 +376,6 @@ void engine_read_figures(struct engine *engine, struct engine_figures *ret_figur
     ret_figures->operations = ATOMIC_GET(engine->figures.operations);
     ret_figures->stream_records = ATOMIC_GET(engine->figures.stream_records);
     ret_figures->throttled = ATOMIC_GET(engine->figures.throttled);
+    ret_figures->expired = ATOMIC_GET(engine->figures.expired);
     ret_figures->commit_failures = ATOMIC_GET(engine->figures.commit_failures);
 }

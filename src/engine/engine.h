@@ -39,6 +39,7 @@ struct engine_options {
     const char *region;      /* in ARNs and records; NULL: "local" */
     const char *account;     /* NULL: "000000000000" */
     uint32_t stream_shards;  /* shards of a new stream, 1..64; 0: 4 */
+    uint32_t ttl_sweep_ms;   /* between two looks for expired items; 0: 1000 */
 };
 
 /* Loads the catalog. WEIR_CORRUPTION, WEIR_IO. */
@@ -67,6 +68,27 @@ bool engine_view_type_parse(struct weir_bytes name, enum engine_view_type *ret_v
 
 struct engine_stream;
 
+enum engine_projection { ENGINE_PROJECT_ALL, ENGINE_PROJECT_KEYS_ONLY, ENGINE_PROJECT_INCLUDE };
+const char *engine_projection_name(enum engine_projection projection);
+bool engine_projection_parse(struct weir_bytes name, enum engine_projection *ret_projection);
+
+/*
+ * A secondary index. Its entries are a pure function of the table's items and change in the item's
+ * own batch, so it is never behind. An item without one of the index's keys has no entry.
+ */
+struct engine_index {
+    uint32_t id;
+    struct weir_bytes name;
+    bool local; /* its partition key is the table's; false: a global one */
+    struct engine_key_attribute partition;
+    struct engine_key_attribute sort; /* name.len 0: none */
+    enum engine_projection projection;
+    const struct weir_bytes *included; /* INCLUDE: names beside the keys, as they were given */
+    uint32_t included_count;
+    uint64_t read_units, write_units;
+    struct engine_table_counters *counters; /* of its entries */
+};
+
 /*
  * A table as it was at one moment: immutable, shared by reference count. A change of the table
  * publishes a new one; requests that hold the old one are evaluated against the newest with the
@@ -85,6 +107,10 @@ struct engine_table {
     bool deletion_protected;
     struct weir_bytes ttl_attribute; /* len 0: TTL is off */
     int64_t ttl_changed_ms;
+    uint32_t ttl_index; /* id of the index of times of expiry, 0: none */
+    bool ttl_filling;   /* entries of older items are still being added */
+    struct engine_index *indexes;
+    uint32_t index_count;
     struct engine_stream *stream; /* the current or newest stream, NULL: never had one */
     bool stream_enabled;
     /* Kept by the committer beside the items, exact; read with engine_table_figures. */
@@ -101,6 +127,11 @@ struct weir_bytes engine_table_arn(struct engine *engine, struct arena *a,
                                    const struct engine_table *table);
 void engine_table_figures(const struct engine_table *table, uint64_t *ret_items,
                           uint64_t *ret_bytes);
+/* The table's index of that name; NULL if there is none. */
+const struct engine_index *engine_index_view(const struct engine_table *table,
+                                             struct weir_bytes name);
+void engine_index_figures(const struct engine_index *index, uint64_t *ret_items,
+                          uint64_t *ret_bytes);
 /* Up to `limit` names after `after` (len 0: from the start), in byte order; *ret_more says whether
  * there are further ones. Names are copied into the arena. */
 enum weir_status engine_table_list(struct engine *engine, struct arena *a, struct weir_bytes after,
@@ -116,7 +147,24 @@ enum weir_status engine_table_list(struct engine *engine, struct arena *a, struc
 enum weir_status engine_row_key(const struct engine_table *table, const struct weir_value *item,
                                 bool exact, struct buf *to, struct weir_error *err);
 
+/*
+ * The same for an entry of the index: `key` holds exactly the index's keys and the table's, as a
+ * LastEvaluatedKey does. Appends its key (index_id | hash | index keys | table keys).
+ */
+enum weir_status engine_entry_key(const struct engine_table *table,
+                                  const struct engine_index *index, const struct weir_value *key,
+                                  struct buf *to, struct weir_error *err);
+
 /* ---- writes --------------------------------------------------------------------------------- */
+
+/* What a write did to one index. Sizes are those of the entry; 0: there was none, or is none. */
+struct engine_index_use {
+    struct weir_bytes name; /* in the request's arena */
+    bool local;
+    bool changed; /* the entry is another one than before */
+    bool moved;   /* and under another key */
+    size_t old_bytes, new_bytes;
+};
 
 enum engine_op_kind { ENGINE_PUT, ENGINE_UPDATE, ENGINE_DELETE, ENGINE_CHECK };
 
@@ -140,6 +188,8 @@ struct engine_op {
     const struct weir_value *new_item; /* UPDATE: after */
     size_t old_bytes, new_bytes;       /* DynamoDB's sizes, 0: no item */
     bool existed;
+    struct engine_index_use *index_uses; /* one for each index of the table, when it changed it */
+    uint32_t index_use_count;
 };
 
 enum engine_request_kind {
@@ -149,7 +199,10 @@ enum engine_request_kind {
     ENGINE_DELETE_TABLE,  /* `table_name` */
     ENGINE_UPDATE_TTL,    /* `table_name`, `ttl_attribute` (len 0: off) */
     ENGINE_UPDATE_STREAM, /* `table_name`, `stream_enabled`, `view` */
+    ENGINE_UPDATE_TABLE,  /* `table_name`, `changes`, and of `spec` what they name */
 };
+
+enum { ENGINE_CHANGE_BILLING = 1, ENGINE_CHANGE_PROTECTION = 2 };
 
 struct engine_table_spec {
     struct weir_bytes name;
@@ -160,6 +213,9 @@ struct engine_table_spec {
     bool deletion_protected;
     bool stream_enabled;
     enum engine_view_type view;
+    /* CREATE: without ids and counters. CHANGE_BILLING: names and units of those that change. */
+    const struct engine_index *indexes;
+    uint32_t index_count;
 };
 
 /* A request to the committer: the caller's storage, zeroed first, untouched by its caller from
@@ -180,9 +236,11 @@ struct engine_request {
     struct weir_bytes ttl_attribute;
     bool stream_enabled;
     enum engine_view_type view;
+    unsigned changes; /* ENGINE_CHANGE_* */
     /* Called once, on the committer's thread, after the commit: hands the request back. */
     void (*done)(struct engine_request *request);
     void *arg;
+    bool is_held; /* the submission does not wake the committer: engine_wake follows soon */
 
     /* Results. */
     enum weir_status status; /* WRITE: that of the request as a whole; single ops have theirs.
@@ -215,6 +273,8 @@ void engine_op_fini(struct engine_op *op); /* gives the table's reference back *
  */
 enum weir_status engine_submit(struct engine *engine, struct engine_request *request,
                                struct weir_error *err);
+/* Wakes the committer for the held requests, so that a burst becomes one batch. @thread any */
+void engine_wake(struct engine *engine);
 
 /* ---- the committer --------------------------------------------------------------------------- */
 
@@ -244,9 +304,13 @@ enum weir_status engine_get(struct engine *engine, struct engine_view *view, str
                             struct weir_bytes row_key, bool cached_only,
                             struct weir_bytes *ret_item, struct weir_error *err);
 
+#define ENGINE_READ_BLOCK_BYTES 4096 /* what reads are charged by */
+
 /* One page of Query or Scan. */
 struct engine_page_request {
     struct engine_table *table;
+    const struct engine_index *index; /* of this table; NULL: the table itself */
+    bool fetch; /* with index: the whole items of its entries, from the table */
     const struct expr_key_condition *key; /* Query; NULL: Scan */
     bool backward;
     const struct weir_value *start_key;  /* ExclusiveStartKey (checked), NULL: from the start */
@@ -260,7 +324,8 @@ struct engine_page {
     struct weir_value *items; /* a plain list of ITEM or STORED nodes; NULL when count_only */
     uint32_t count;           /* that passed the filter */
     uint32_t scanned_count;
-    size_t scanned_bytes;              /* DynamoDB's sizes of what was evaluated */
+    size_t scanned_bytes;  /* DynamoDB's sizes of what was evaluated */
+    size_t fetched_blocks; /* sizes of fetched items, each rounded up to ENGINE_READ_BLOCK_BYTES */
     const struct weir_value *last_key; /* LastEvaluatedKey, NULL: the end was reached */
 };
 /* At most LIMIT_PAGE_BYTES of evaluated items. May read the disk. @thread any that may block */
@@ -364,6 +429,7 @@ void engine_end_waits(struct engine *engine);
 /* Figures for metrics and tests; each only grows. @thread any */
 struct engine_figures {
     uint64_t commits, operations, stream_records, throttled, commit_failures;
+    uint64_t expired; /* items deleted by TTL */
 };
 void engine_read_figures(struct engine *engine, struct engine_figures *ret_figures);
 

@@ -27,13 +27,19 @@
 /* Room for any storage encoding of an item that keeps LIMIT_ITEM_BYTES: tags and lengths included.
  */
 #define ENCODING_BYTES_MAX ((size_t)LIMIT_ITEM_BYTES * 4)
+/* The number of secondary indexes that a table may have: twenty global and five local ones. */
+#define TABLE_INDEXES_MAX 25
+
 /* table_id, hash, and both keys with every byte escaped. */
 #define ROW_KEY_BYTES_MAX (12 + 2 * (LIMIT_PARTITION_KEY_BYTES + LIMIT_SORT_KEY_BYTES) + 8)
+/* index_id, hash, the index's keys and the table's. */
+#define ENTRY_KEY_BYTES_MAX (2 * ROW_KEY_BYTES_MAX)
 #define STREAM_KEY_BYTES 16
 
 /* A row of KV_META or KV_TIME begins with one of these. */
 enum row_kind {
-    ROW_COUNTERS = 'c',  /* META: table_id -> items, bytes */
+    ROW_BACKFILL = 'b',  /* META: index_id -> the row key that backfill has reached */
+    ROW_COUNTERS = 'c',  /* META: table_id or index_id -> items, bytes */
     ROW_LAST_TIME = 'l', /* META: -> the time of the last commit */
     ROW_MARK = 'm',      /* TIME: time -> commit_seq */
     ROW_NEXT = 'n',      /* META: -> the ids to give next */
@@ -76,6 +82,7 @@ struct engine_table_counters {
     /* The committer's: with the open batch. */
     uint32_t table_id;
     uint64_t open_items, open_bytes;
+    uint64_t expiry_from_s; /* a table's: no entry of its TTL is before this */
     bool touched, dropped;
     struct engine_table_counters *next_touched;
 };
@@ -193,12 +200,52 @@ struct open_batch {
     struct buf row, image, record;
 };
 
+/* ---- entries of indexes (index.c): pure functions of an item ----------------------------------
+ */
+
+/* One entry; key.len 0: the item has none. */
+struct index_entry {
+    struct weir_bytes key;
+    struct row row;
+};
+
+/* Keys of the wrong type, empty or too long: WEIR_VALIDATION in AWS's words. */
+enum weir_status index_check_item(const struct engine_table *table, const struct weir_value *item,
+                                  struct weir_error *err);
+/* The entry of an item that passed index_check_item, in the arena. `row` is the item as it is
+ * stored, NULL with item NULL: no entry. */
+enum weir_status index_derive(struct arena *a, struct buf *scratch,
+                              const struct engine_table *table, const struct engine_index *index,
+                              const struct weir_value *item, const struct row *row,
+                              struct weir_bytes row_key, struct index_entry *ret_entry,
+                              struct weir_error *err);
+/* Moves *rest over the index's keys, so that the table's are left; false if it holds none. */
+bool index_skip_keys(const struct engine_index *index, struct weir_bytes *rest);
+
+/* When the item expires, in seconds since the epoch; false: never. */
+bool ttl_expiry(const struct engine_table *table, const struct weir_value *item, uint64_t *ret_s);
+#define TTL_PREFIX_BYTES 12 /* index_id, time; the row key follows */
+void ttl_prefix_put(uint8_t to[TTL_PREFIX_BYTES], uint32_t ttl_index, uint64_t expiry_s);
+/* The key of the item's entry, in the arena; len 0: none. */
+enum weir_status ttl_derive(struct arena *a, const struct engine_table *table,
+                            const struct weir_value *item, struct weir_bytes row_key,
+                            struct weir_bytes *ret_key, struct weir_error *err);
+
+static inline bool table_has_entries(const struct engine_table *table)
+{
+    return table->index_count > 0 || table->ttl_index != 0;
+}
+
 /* What one operation does: the result of evaluating, the input of applying. */
 struct effect {
     struct engine_op *op;
     const struct engine_table *table; /* the newest, the open catalog's */
     struct row before, after;
     bool changed;
+    bool by_ttl;
+    /* By the table's indexes; NULL when nothing changes or there are none. */
+    struct index_entry *entries_before, *entries_after;
+    struct weir_bytes ttl_before, ttl_after; /* keys, len 0: none */
 };
 
 #define WAITER_BUCKETS 256
@@ -246,6 +293,9 @@ struct engine {
     uint64_t sweep_trim_seq; /* what this round deletes below */
     uint64_t swept_seq;      /* what the last whole round deleted below */
     bool compact_due;        /* the sweep deleted something */
+    uint64_t ttl_sweep_ns;
+    uint64_t expiry_ns; /* when TTL is looked after next, monotonic */
+    uint32_t expiry_at; /* the table in the catalog that is first then */
 };
 
 #define ATOMIC_GET(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
@@ -288,12 +338,20 @@ void batch_put_row(struct engine *engine, enum kv_family family, struct weir_byt
 /* Stream and table changes that admin.c and background.c share; both in the open batch. */
 void batch_put_table(struct engine *engine, struct arena *a, struct engine_table *table);
 void batch_put_stream(struct engine *engine, struct arena *a, struct engine_stream *stream);
+void batch_put_next_ids(struct engine *engine);
+/* Everything of an index in one range, and how far its backfill is. */
+void batch_delete_index(struct engine *engine, uint32_t index_id);
 
 /* ---- background.c, waiter.c: @thread the committer's ----------------------------------------- */
 
 enum weir_status background_load(struct engine *engine, struct weir_error *err);
 void background_run(struct engine *engine);
 bool background_is_due(struct engine *engine);
+
+/* expiry.c: TTL. Its next look is at once when a table's TTL changed. */
+void expiry_load(struct engine *engine);
+void expiry_run(struct engine *engine);
+bool expiry_is_due(struct engine *engine);
 
 /* Room for shards up to this number in shard_newest; new ones have no record. */
 bool waiters_add_shards(struct engine *engine, uint32_t number_max);

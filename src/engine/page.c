@@ -6,7 +6,11 @@
  *     Query      table_id | hash | partition |  [low, high) of the sort key's encodings
  *     Scan       table_id | [first, last] of the placement hashes of the segment
  *
- * No key encoding is a prefix of another, so the row of one key alone is [key, key 00).
+ * Entries of an index have such keys too, with the index's id and keys, and the table's behind
+ * them.
+ *
+ * No key encoding is a prefix of another, so what has one sort key, a row or the entries of several
+ * items, is everything that begins with its encoding.
  */
 #include "engine/internal.h"
 
@@ -77,10 +81,15 @@ enum weir_status engine_get(struct engine *engine, struct engine_view *view, str
 /* ---- the range of a page ----------------------------------------------------------------------
  */
 
-/* Row keys in [from, to). */
+/* Keys of rows or entries in [from, to). */
 struct range {
     struct buf from, to;
 };
+
+static uint32_t id_of(const struct engine_page_request *request)
+{
+    return request->index == NULL ? request->table->id : request->index->id;
+}
 
 /* Up to the end of everything that begins with what is in the buffer. */
 static void make_successor(struct buf *key)
@@ -123,18 +132,18 @@ static void narrow_to_sort_key(const struct expr_key_condition *key, struct weir
     case EXPR_SORT_EQ:
         put_sort_key(&range->from, prefix, key->low);
         put_sort_key(&range->to, prefix, key->low);
-        make_exclusive(&range->to);
+        make_successor(&range->to);
         break;
     case EXPR_SORT_LT:
         put_sort_key(&range->to, prefix, key->low);
         break;
     case EXPR_SORT_LE:
         put_sort_key(&range->to, prefix, key->low);
-        make_exclusive(&range->to);
+        make_successor(&range->to);
         break;
     case EXPR_SORT_GT:
         put_sort_key(&range->from, prefix, key->low);
-        make_exclusive(&range->from);
+        make_successor(&range->from);
         break;
     case EXPR_SORT_GE:
         put_sort_key(&range->from, prefix, key->low);
@@ -142,7 +151,7 @@ static void narrow_to_sort_key(const struct expr_key_condition *key, struct weir
     case EXPR_SORT_BETWEEN:
         put_sort_key(&range->from, prefix, key->low);
         put_sort_key(&range->to, prefix, key->high);
-        make_exclusive(&range->to);
+        make_successor(&range->to);
         break;
     case EXPR_SORT_BEGINS_WITH:
         put_sort_prefix(&range->from, prefix, key->low);
@@ -156,7 +165,7 @@ static enum weir_status query_range(const struct engine_page_request *request, s
 {
     struct buf prefix;
     buf_init(&prefix, ROW_KEY_BYTES_MAX);
-    buf_put_be32(&prefix, request->table->id);
+    buf_put_be32(&prefix, id_of(request));
     buf_put_be64(&prefix, 0);
     keycodec_put(&prefix, request->key->partition);
     enum weir_status status = buf_status(&prefix);
@@ -184,13 +193,13 @@ static void scan_range(const struct engine_page_request *request, struct range *
     uint32_t count = request->segment_count == 0 ? 1 : request->segment_count;
     uint64_t hash;
     (void)segment_first(request->segment, count, &hash);
-    buf_put_be32(&range->from, request->table->id);
+    buf_put_be32(&range->from, id_of(request));
     buf_put_be64(&range->from, hash);
     if (segment_first(request->segment + 1, count, &hash)) {
-        buf_put_be32(&range->to, request->table->id);
+        buf_put_be32(&range->to, id_of(request));
         buf_put_be64(&range->to, hash);
     } else {
-        buf_put_be32(&range->to, request->table->id + 1);
+        buf_put_be32(&range->to, id_of(request) + 1);
     }
 }
 
@@ -199,8 +208,11 @@ static enum weir_status start_after(const struct engine_page_request *request, s
                                     struct weir_error *err)
 {
     struct buf key;
-    buf_init(&key, ROW_KEY_BYTES_MAX);
-    enum weir_status status = engine_row_key(request->table, request->start_key, true, &key, err);
+    buf_init(&key, ENTRY_KEY_BYTES_MAX);
+    enum weir_status status =
+        request->index == NULL
+            ? engine_row_key(request->table, request->start_key, true, &key, err)
+            : engine_entry_key(request->table, request->index, request->start_key, &key, err);
     struct buf *bound = request->backward ? &range->to : &range->from;
     if (status == WEIR_OK) {
         if (!request->backward) {
@@ -232,8 +244,8 @@ static enum weir_status check_operands(const struct expr_key_condition *key, str
 static enum weir_status make_range(const struct engine_page_request *request, struct range *range,
                                    struct weir_error *err)
 {
-    buf_init(&range->from, ROW_KEY_BYTES_MAX);
-    buf_init(&range->to, ROW_KEY_BYTES_MAX);
+    buf_init(&range->from, ENTRY_KEY_BYTES_MAX);
+    buf_init(&range->to, ENTRY_KEY_BYTES_MAX);
     enum weir_status status = WEIR_OK;
     if (request->key != NULL) {
         status = check_operands(request->key, err);
@@ -261,9 +273,11 @@ struct walk {
     struct arena *a;       /* of the request: what the page holds */
     struct arena *scratch; /* of one item; NULL: items are not decoded */
     const struct engine_page_request *request;
+    struct kv_snapshot *snapshot;
     struct kv_iter *iter;
     struct engine_page page;
-    struct buf last; /* the row key evaluated last */
+    struct buf last;    /* the key evaluated last */
+    struct buf row_key; /* of the item being fetched */
 };
 
 static enum weir_status add_stored(struct walk *walk, struct weir_bytes encoding,
@@ -332,6 +346,10 @@ static enum weir_status add_key_attribute(struct arena *a, struct weir_value *ke
                                           const struct engine_key_attribute *attribute,
                                           struct weir_bytes *rest, struct weir_error *err)
 {
+    struct weir_value ignored;
+    if (value_member(key, attribute->name) != NULL) { /* a key of the index and of the table */
+        return keycodec_take(a, attribute->type, rest, &ignored, err);
+    }
     struct weir_bytes name = arena_dup(a, attribute->name);
     struct weir_value *to = value_add(a, key, name);
     if (name.ptr == NULL || to == NULL) {
@@ -340,18 +358,34 @@ static enum weir_status add_key_attribute(struct arena *a, struct weir_value *ke
     return keycodec_take(a, attribute->type, rest, to, err);
 }
 
+static enum weir_status add_key_attributes(struct arena *a, struct weir_value *key,
+                                           const struct engine_key_attribute *partition,
+                                           const struct engine_key_attribute *sort,
+                                           struct weir_bytes *rest, struct weir_error *err)
+{
+    enum weir_status status = add_key_attribute(a, key, partition, rest, err);
+    if (status == WEIR_OK && sort->name.len > 0) {
+        status = add_key_attribute(a, key, sort, rest, err);
+    }
+    return status;
+}
+
 /* LastEvaluatedKey of the row evaluated last. */
 static enum weir_status set_last_key(struct walk *walk, struct weir_error *err)
 {
     const struct engine_table *table = walk->request->table;
+    const struct engine_index *index = walk->request->index;
     struct weir_bytes rest = bytes_of(walk->last.ptr + 12, walk->last.len - 12);
     struct weir_value *key = value_new_map(walk->a, VALUE_ITEM);
     if (key == NULL) {
         return no_memory(err);
     }
-    enum weir_status status = add_key_attribute(walk->a, key, &table->partition, &rest, err);
-    if (status == WEIR_OK && table->sort.name.len > 0) {
-        status = add_key_attribute(walk->a, key, &table->sort, &rest, err);
+    enum weir_status status = WEIR_OK;
+    if (index != NULL) {
+        status = add_key_attributes(walk->a, key, &index->partition, &index->sort, &rest, err);
+    }
+    if (status == WEIR_OK) {
+        status = add_key_attributes(walk->a, key, &table->partition, &table->sort, &rest, err);
     }
     if (status == WEIR_OK) {
         status = value_sort_map(key, err);
@@ -382,6 +416,47 @@ static bool first(struct walk *walk)
                                    : kv_iter_seek(walk->engine->kv, walk->iter, BYTES_NONE);
 }
 
+/* The table's row key of the entry evaluated last. */
+static bool make_row_key(struct walk *walk)
+{
+    const struct engine_table *table = walk->request->table;
+    struct weir_bytes keys = bytes_of(walk->last.ptr + 12, walk->last.len - 12);
+    if (!index_skip_keys(walk->request->index, &keys)) {
+        return false;
+    }
+    size_t partition_len = keycodec_length(table->partition.type, keys);
+    buf_reset(&walk->row_key);
+    buf_put_be32(&walk->row_key, table->id);
+    buf_put_be64(&walk->row_key, keycodec_hash(bytes_of(keys.ptr, partition_len)));
+    buf_put(&walk->row_key, keys);
+    return partition_len > 0 && buf_status(&walk->row_key) == WEIR_OK;
+}
+
+/* The same as take_item of the whole item behind an entry. */
+static enum weir_status take_fetched(struct walk *walk, struct weir_error *err)
+{
+    struct kv_value value = {0};
+    struct row row = {0};
+    if (!make_row_key(walk)) {
+        return error_set(err, WEIR_CORRUPTION, "an entry of an index has a damaged key");
+    }
+    enum weir_status status = kv_get(walk->engine->kv, walk->snapshot, KV_ITEMS,
+                                     buf_bytes(&walk->row_key), false, &value, err);
+    if (status == WEIR_NOT_FOUND) {
+        return error_set(err, WEIR_CORRUPTION, "an entry of an index has no item");
+    }
+    if (status == WEIR_OK) {
+        status = item_row_take(value.bytes, &row, err);
+    }
+    if (status == WEIR_OK) {
+        walk->page.fetched_blocks +=
+            (row.item_bytes + ENGINE_READ_BLOCK_BYTES - 1) / ENGINE_READ_BLOCK_BYTES;
+        status = take_item(walk, row.encoding, err);
+    }
+    kv_value_fini(&value);
+    return status;
+}
+
 static enum weir_status run(struct walk *walk, struct weir_error *err)
 {
     for (bool found = first(walk); found; found = step(walk)) {
@@ -402,7 +477,8 @@ static enum weir_status run(struct walk *walk, struct weir_error *err)
         }
         walk->page.scanned_count++;
         walk->page.scanned_bytes += row.item_bytes;
-        status = take_item(walk, row.encoding, err);
+        status =
+            walk->request->fetch ? take_fetched(walk, err) : take_item(walk, row.encoding, err);
         if (status != WEIR_OK) {
             return status;
         }
@@ -413,14 +489,15 @@ static enum weir_status run(struct walk *walk, struct weir_error *err)
     return kv_iter_status(walk->engine->kv, walk->iter, err);
 }
 
-static enum weir_status open_walk(struct walk *walk, const struct engine_view *view,
-                                  const struct range *range, struct weir_error *err)
+static enum weir_status open_walk(struct walk *walk, const struct range *range,
+                                  struct weir_error *err)
 {
     const struct engine_page_request *request = walk->request;
     bool decodes = request->filter != NULL || (request->projection != NULL && !request->count_only);
     walk->scratch = decodes ? arena_new(LIMIT_REQUEST_ARENA_BYTES) : NULL;
-    walk->iter = kv_iter(walk->engine->kv, snapshot_of(view), KV_ITEMS, buf_bytes(&range->from),
-                         buf_bytes(&range->to));
+    walk->iter =
+        kv_iter(walk->engine->kv, walk->snapshot, request->index == NULL ? KV_ITEMS : KV_INDEX,
+                buf_bytes(&range->from), buf_bytes(&range->to));
     if (walk->iter == NULL || (decodes && walk->scratch == NULL)) {
         return no_memory(err);
     }
@@ -432,11 +509,12 @@ static void close_walk(struct walk *walk)
     kv_iter_free(walk->engine->kv, walk->iter);
     arena_free(walk->scratch);
     buf_fini(&walk->last);
+    buf_fini(&walk->row_key);
 }
 
 /* Walks the range; an empty one (a lower bound above the upper) gives an empty page. */
-static enum weir_status walk_range(struct walk *walk, const struct engine_view *view,
-                                   const struct range *range, struct weir_error *err)
+static enum weir_status walk_range(struct walk *walk, const struct range *range,
+                                   struct weir_error *err)
 {
     if (!walk->request->count_only) {
         walk->page.items = value_new_list(walk->a, VALUE_PLAIN);
@@ -447,7 +525,7 @@ static enum weir_status walk_range(struct walk *walk, const struct engine_view *
     if (bytes_cmp(buf_bytes(&range->from), buf_bytes(&range->to)) >= 0) {
         return WEIR_OK;
     }
-    enum weir_status status = open_walk(walk, view, range, err);
+    enum weir_status status = open_walk(walk, range, err);
     return status == WEIR_OK ? run(walk, err) : status;
 }
 
@@ -455,12 +533,15 @@ enum weir_status engine_page_read(struct engine *engine, struct engine_view *vie
                                   const struct engine_page_request *request,
                                   struct engine_page *ret_page, struct weir_error *err)
 {
-    struct walk walk = {.engine = engine, .a = a, .request = request};
+    WEIR_ASSERT(!request->fetch || (request->index != NULL && view != NULL));
+    struct walk walk = {
+        .engine = engine, .a = a, .request = request, .snapshot = snapshot_of(view)};
     struct range range;
-    buf_init(&walk.last, ROW_KEY_BYTES_MAX);
+    buf_init(&walk.last, ENTRY_KEY_BYTES_MAX);
+    buf_init(&walk.row_key, ROW_KEY_BYTES_MAX);
     enum weir_status status = make_range(request, &range, err);
     if (status == WEIR_OK) {
-        status = walk_range(&walk, view, &range, err);
+        status = walk_range(&walk, &range, err);
     }
     if (status == WEIR_OK) {
         *ret_page = walk.page;

@@ -172,6 +172,10 @@ static enum weir_status prepare_put(struct arena *a, const struct weir_value *it
     if (status != WEIR_OK) {
         return status;
     }
+    status = index_check_item(op->table, item, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
     op->item = item;
     op->item_bytes = item_size(item);
     if (op->item_bytes > LIMIT_ITEM_BYTES) {

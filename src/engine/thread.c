@@ -14,8 +14,17 @@
 
 void thread_wake_locked(struct engine *engine)
 {
-    engine->woken = true;
-    pthread_cond_signal(&engine->queue_cond);
+    if (!engine->woken) {
+        engine->woken = true;
+        pthread_cond_signal(&engine->queue_cond);
+    }
+}
+
+void engine_wake(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->queue_mu);
+    thread_wake_locked(engine);
+    pthread_mutex_unlock(&engine->queue_mu);
 }
 
 enum weir_status engine_submit(struct engine *engine, struct engine_request *request,
@@ -26,11 +35,12 @@ enum weir_status engine_submit(struct engine *engine, struct engine_request *req
                          LIMIT_COMMIT_OPERATIONS);
     }
     bool was_empty = false;
+    bool is_held = request->is_held;
     pthread_mutex_lock(&engine->queue_mu);
     bool closed = engine->closed;
     bool queued =
         !closed && mailbox_offer(&engine->mailbox, &request->mail, LIMIT_COMMIT_QUEUE, &was_empty);
-    if (queued && was_empty) {
+    if (queued && !is_held) {
         thread_wake_locked(engine);
     }
     pthread_mutex_unlock(&engine->queue_mu);
@@ -50,6 +60,9 @@ uint64_t engine_turn_due_ms(struct engine *engine)
     uint64_t due_ns = waiters_deadline_ns(engine);
     if (!engine->failed && engine->background_ns < due_ns) {
         due_ns = engine->background_ns;
+    }
+    if (!engine->failed && engine->expiry_ns < due_ns) {
+        due_ns = engine->expiry_ns;
     }
     uint64_t left_ns = due_ns <= now_ns ? 0 : due_ns - now_ns;
     return left_ns / 1000000 + (left_ns % 1000000 != 0);

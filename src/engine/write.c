@@ -3,7 +3,7 @@
  * One operation on one item, in two steps that a transaction takes apart:
  *
  *     evaluate    old item + condition + update -> effect     pure: reads the view, changes nothing
- *     apply       effect -> open batch                        row, counters, stream record
+ *     apply       effect -> open batch                        row, counters, entries, stream record
  *
  * The old item is decoded only when a condition, an update or the caller needs it; whether a write
  * changes anything is seen by comparing encodings, which are canonical.
@@ -45,13 +45,15 @@ enum weir_status view_get(struct engine *engine, struct arena *a, struct weir_by
 /* ---- evaluate ---------------------------------------------------------------------------------
  */
 
-static bool needs_old_item(const struct engine_op *op)
+static bool needs_old_item(const struct engine_op *op, const struct engine_table *table)
 {
-    return op->condition != NULL || op->want_old || op->kind == ENGINE_UPDATE;
+    return op->condition != NULL || op->want_old || op->kind == ENGINE_UPDATE ||
+           (table_has_entries(table) && op->kind != ENGINE_CHECK);
 }
 
 static enum weir_status read_before(struct engine *engine, struct arena *a, struct engine_op *op,
-                                    struct row *ret_before, struct weir_error *err)
+                                    const struct engine_table *table, struct row *ret_before,
+                                    struct weir_error *err)
 {
     enum weir_status status = view_get(engine, a, op->row_key, ret_before, err);
     if (status != WEIR_OK) {
@@ -60,7 +62,7 @@ static enum weir_status read_before(struct engine *engine, struct arena *a, stru
     op->existed = ret_before->encoding.len > 0;
     op->old_bytes = ret_before->item_bytes;
     op->new_bytes = op->old_bytes;
-    if (!op->existed || !needs_old_item(op)) {
+    if (!op->existed || !needs_old_item(op, table)) {
         return WEIR_OK;
     }
     struct weir_value *old;
@@ -149,13 +151,98 @@ static enum weir_status newest_table(struct engine *engine, const struct engine_
     return WEIR_OK;
 }
 
+/* ---- entries of indexes and TTL -----------------------------------------------------------------
+ */
+
+/* The item after the operation, NULL: there is none. */
+static const struct weir_value *item_after(const struct engine_op *op)
+{
+    return op->kind == ENGINE_PUT ? op->item : op->kind == ENGINE_UPDATE ? op->new_item : NULL;
+}
+
+static enum weir_status note_use(struct arena *a, const struct engine_index *index,
+                                 const struct index_entry *before, const struct index_entry *after,
+                                 struct engine_index_use *ret_use, struct weir_error *err)
+{
+    struct engine_index_use use = {.local = index->local,
+                                   .old_bytes = before->row.item_bytes,
+                                   .new_bytes = after->row.item_bytes};
+    use.name = arena_dup(a, index->name);
+    use.moved = !bytes_eq(before->key, after->key);
+    use.changed = use.moved || !bytes_eq(before->row.encoding, after->row.encoding);
+    *ret_use = use;
+    return use.name.ptr == NULL ? error_set(err, WEIR_NO_MEMORY, "no memory for an index's name")
+                                : WEIR_OK;
+}
+
+static enum weir_status derive_index(struct engine *engine, struct arena *a,
+                                     const struct effect *effect, uint32_t i,
+                                     struct engine_index_use *ret_use, struct weir_error *err)
+{
+    const struct engine_op *op = effect->op;
+    const struct engine_index *index = &effect->table->indexes[i];
+    struct buf *scratch = &engine->batch.image;
+    struct index_entry *before = &effect->entries_before[i];
+    struct index_entry *after = &effect->entries_after[i];
+    enum weir_status status = index_derive(a, scratch, effect->table, index, op->old_item,
+                                           &effect->before, op->row_key, before, err);
+    if (status == WEIR_OK) {
+        status = index_derive(a, scratch, effect->table, index, item_after(op), &effect->after,
+                              op->row_key, after, err);
+    }
+    return status == WEIR_OK ? note_use(a, index, before, after, ret_use, err) : status;
+}
+
+static enum weir_status derive_indexes(struct engine *engine, struct arena *a,
+                                       struct effect *effect, struct weir_error *err)
+{
+    uint32_t count = effect->table->index_count;
+    if (count == 0) {
+        return WEIR_OK;
+    }
+    const struct weir_value *after = item_after(effect->op);
+    enum weir_status status = after == NULL ? WEIR_OK : index_check_item(effect->table, after, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    struct engine_index_use *uses = ARENA_ARRAY(a, struct engine_index_use, count);
+    effect->entries_before = ARENA_ARRAY(a, struct index_entry, count);
+    effect->entries_after = ARENA_ARRAY(a, struct index_entry, count);
+    if (uses == NULL || effect->entries_before == NULL || effect->entries_after == NULL) {
+        return error_set(err, WEIR_NO_MEMORY, "no memory for the entries of indexes");
+    }
+    for (uint32_t i = 0; status == WEIR_OK && i < count; i++) {
+        status = derive_index(engine, a, effect, i, &uses[i], err);
+    }
+    effect->op->index_uses = uses;
+    effect->op->index_use_count = status == WEIR_OK ? count : 0;
+    return status;
+}
+
+static enum weir_status derive_entries(struct engine *engine, struct arena *a,
+                                       struct effect *effect, struct weir_error *err)
+{
+    const struct engine_op *op = effect->op;
+    if (!effect->changed || !table_has_entries(effect->table)) {
+        return WEIR_OK;
+    }
+    enum weir_status status = derive_indexes(engine, a, effect, err);
+    if (status == WEIR_OK) {
+        status = ttl_derive(a, effect->table, op->old_item, op->row_key, &effect->ttl_before, err);
+    }
+    if (status == WEIR_OK) {
+        status = ttl_derive(a, effect->table, item_after(op), op->row_key, &effect->ttl_after, err);
+    }
+    return status;
+}
+
 enum weir_status write_evaluate(struct engine *engine, struct arena *a, struct engine_op *op,
                                 struct effect *ret_effect, struct weir_error *err)
 {
     struct effect effect = {.op = op};
     enum weir_status status = newest_table(engine, op->table, &effect.table, err);
     if (status == WEIR_OK) {
-        status = read_before(engine, a, op, &effect.before, err);
+        status = read_before(engine, a, op, effect.table, &effect.before, err);
     }
     if (status == WEIR_OK) {
         status = check_condition(a, op, err);
@@ -168,8 +255,11 @@ enum weir_status write_evaluate(struct engine *engine, struct arena *a, struct e
     }
     op->new_bytes = effect.after.item_bytes;
     effect.changed = !bytes_eq(effect.before.encoding, effect.after.encoding);
-    *ret_effect = effect;
-    return WEIR_OK;
+    status = derive_entries(engine, a, &effect, err);
+    if (status == WEIR_OK) {
+        *ret_effect = effect;
+    }
+    return status;
 }
 
 /* ---- apply ------------------------------------------------------------------------------------
@@ -198,6 +288,59 @@ static void apply_counters(struct engine *engine, const struct effect *effect)
     counters->open_bytes += effect->after.item_bytes;
     counters->open_bytes -= effect->before.item_bytes;
     batch_touch_counters(engine, counters);
+}
+
+static void apply_entry(struct engine *engine, const struct engine_index *index,
+                        const struct index_entry *before, const struct index_entry *after)
+{
+    struct open_batch *batch = &engine->batch;
+    bool moved = !bytes_eq(before->key, after->key);
+    if (!moved && bytes_eq(before->row.encoding, after->row.encoding)) {
+        return;
+    }
+    if (moved && before->key.len > 0) {
+        kv_batch_delete(engine->kv, batch->kv, KV_INDEX, before->key);
+    }
+    if (after->key.len > 0) {
+        buf_reset(&batch->row);
+        item_row_put(&batch->row, &after->row);
+        batch_put_row(engine, KV_INDEX, after->key, &batch->row);
+    }
+    struct engine_table_counters *counters = index->counters;
+    counters->open_items += after->key.len > 0;
+    counters->open_items -= before->key.len > 0;
+    counters->open_bytes += after->row.item_bytes;
+    counters->open_bytes -= before->row.item_bytes;
+    batch_touch_counters(engine, counters);
+}
+
+static void apply_ttl(struct engine *engine, const struct effect *effect)
+{
+    struct open_batch *batch = &engine->batch;
+    if (bytes_eq(effect->ttl_before, effect->ttl_after)) {
+        return;
+    }
+    if (effect->ttl_before.len > 0) {
+        kv_batch_delete(engine->kv, batch->kv, KV_INDEX, effect->ttl_before);
+    }
+    if (effect->ttl_after.len > 0) {
+        struct engine_table_counters *counters = effect->table->counters;
+        uint64_t expiry_s = get_be64(effect->ttl_after.ptr + 4);
+        if (expiry_s < counters->expiry_from_s) {
+            counters->expiry_from_s = expiry_s; /* behind what the sweep has done */
+        }
+        buf_reset(&batch->row);
+        batch_put_row(engine, KV_INDEX, effect->ttl_after, &batch->row);
+    }
+}
+
+static void apply_entries(struct engine *engine, const struct effect *effect)
+{
+    for (uint32_t i = 0; effect->entries_after != NULL && i < effect->table->index_count; i++) {
+        apply_entry(engine, &effect->table->indexes[i], &effect->entries_before[i],
+                    &effect->entries_after[i]);
+    }
+    apply_ttl(engine, effect);
 }
 
 static enum engine_event event_of(const struct effect *effect)
@@ -230,7 +373,8 @@ static void apply_record(struct engine *engine, const struct effect *effect, uin
     const struct engine_shard *shard =
         stream_shard_of(stream, get_be64(effect->op->row_key.ptr + 4));
     WEIR_ASSERT(shard != NULL);
-    struct engine_record record = {.event = event_of(effect), .commit_ms = batch->commit_ms};
+    struct engine_record record = {
+        .event = event_of(effect), .commit_ms = batch->commit_ms, .by_ttl = effect->by_ttl};
     buf_reset(&batch->image);
     value_encode_item(&batch->image, effect->op->key);
     record.keys = buf_bytes(&batch->image);
@@ -255,6 +399,7 @@ void write_apply(struct engine *engine, const struct effect *effect)
     uint64_t seq = batch_next_seq(engine);
     apply_row(engine, effect);
     apply_counters(engine, effect);
+    apply_entries(engine, effect);
     if (effect->table->stream_enabled) {
         apply_record(engine, effect, seq);
     }

@@ -84,6 +84,9 @@ bool expr_update_each_name(const struct expr_update *update,
                            bool (*fn)(void *arg, struct weir_bytes name), void *arg);
 bool expr_condition_each_name(const struct expr_condition *condition,
                               bool (*fn)(void *arg, struct weir_bytes name), void *arg);
+/* The same for the top-level names of a projection, each once. */
+bool expr_projection_each_name(const struct expr_projection *projection,
+                               bool (*fn)(void *arg, struct weir_bytes name), void *arg);
 
 /*
  * The item after the update: a new item in the arena that shares unchanged nodes with `item` (which

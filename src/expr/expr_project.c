@@ -108,3 +108,15 @@ enum weir_status expr_updated_attributes(struct arena *a, const struct expr_upda
     }
     return status;
 }
+
+bool expr_projection_each_name(const struct expr_projection *projection,
+                               bool (*fn)(void *arg, struct weir_bytes name), void *arg)
+{
+    const struct branch *child = projection->root.first;
+    for (; child != NULL; child = child->next) {
+        if (!fn(arg, child->part.name)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -184,6 +184,22 @@ static bool daemon_has_more(struct front *front, MHD_UNSIGNED_LONG_LONG *ret_aft
     return MHD_get_timeout(front->daemon, ret_after_ms) == MHD_YES;
 }
 
+static void flush(struct front *front)
+{
+    if (front->held > 0) {
+        front->held = 0;
+        api_flush(front->server->api);
+    }
+}
+
+void front_hold(struct front *front)
+{
+    front->held++;
+    if (front->held >= SERVER_HELD_MAX) {
+        flush(front);
+    }
+}
+
 /* Runs the daemon until it waits for the network, or has had its rounds. */
 static void pump(struct front *front)
 {
@@ -191,6 +207,7 @@ static void pump(struct front *front)
     bool has_more = true;
     for (unsigned i = 0; i < PUMP_ROUNDS && has_more && after_ms == 0; i++) {
         (void)MHD_run(front->daemon);
+        flush(front);
         has_more = daemon_has_more(front, &after_ms);
     }
     if (has_more) {

@@ -41,6 +41,8 @@
 /* What a finished request keeps for the next one. */
 #define SERVER_KEEP_BUFFER_BYTES ((size_t)64 * 1024)
 #define SERVER_KEEP_REQUESTS 256
+/* Writes of one turn of the loop go to the committer together, but so many at most. */
+#define SERVER_HELD_MAX 32
 /* What the large bodies (above SERVER_OFF_LOOP_BYTES) of one front may take together. */
 #define SERVER_LARGE_BYTES ((size_t)256 * 1024 * 1024)
 /* A body over its limit is read to its end before the answer, up to here. */
@@ -162,6 +164,7 @@ struct front {
     struct loop_timer *sweep_timer;
     struct loop_timer *stop_timer;
     bool pump_timer_runs;
+    unsigned held; /* calls since the last flush that may wait for it */
     bool sweep_runs;
     bool is_stopping;
     bool is_past_stop; /* the stop's deadline is over */
@@ -233,6 +236,8 @@ void front_join(struct front *front);
 void front_fini(struct front *front);
 /* Sends through the mailbox of its front; one wake-up of the loop per burst. @thread any */
 void front_send(struct front *front, struct letter *letter);
+/* A call on the loop may have left a write behind that waits for the flush at the turn's end. */
+void front_hold(struct front *front);
 /* REQUEST_ID_SIZE - 1 characters and NUL. */
 void front_request_id(struct front *front, char to[SERVER_REQUEST_ID_SIZE]);
 

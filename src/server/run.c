@@ -83,6 +83,7 @@ static void on_errand(struct pool_job *job, struct gzip *gzip)
 
 static void send_away(struct request *request, enum request_errand errand)
 {
+    request->call.hold = false; /* nobody flushes after a thread of the pool */
     request_move(request, REQUEST_AWAY);
     counter_add(&request->front->counters.away, 1);
     request->errand = errand;
@@ -114,6 +115,7 @@ static void settle(struct request *request, enum api_progress progress)
         finish(request);
         return;
     case API_WAITING:
+        front_hold(request->front);
         request_move(request, REQUEST_WAITING);
         return;
     case API_BLOCKING:
@@ -153,6 +155,7 @@ void run_start(struct request *request)
     request->call = (struct api_call){
         .arena = request->arena,
         .wait_ms = request->head.wait_ms,
+        .hold = true,
         .wake = on_wake,
         .owner = request,
     };

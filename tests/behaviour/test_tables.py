@@ -378,12 +378,6 @@ def test_definition_without_use(client, invalid):
 
 
 @pytest.mark.parametrize("kind", ["GlobalSecondaryIndexes", "LocalSecondaryIndexes"])
-def test_indexes_are_refused_by_name(client, invalid, kind):
-    index = {"IndexName": "i-1", "KeySchema": [HASH], "Projection": {"ProjectionType": "ALL"}}
-    invalid(lambda: create(client, **{kind: [index]}), f"weir does not support {kind} yet")
-
-
-@pytest.mark.parametrize("kind", ["GlobalSecondaryIndexes", "LocalSecondaryIndexes"])
 def test_empty_list_of_indexes(client, invalid, kind):
     invalid(lambda: create(client, **{kind: []}), f"{PREFIX}List of {kind} is empty")
 

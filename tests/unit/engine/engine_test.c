@@ -258,6 +258,53 @@ void test_create(struct fixture *f, const char *name, bool sort, int view)
                      WEIR_OK);
 }
 
+void test_create_indexed(struct fixture *f, const char *name, int view,
+                         const struct engine_index *indexes, uint32_t count)
+{
+    struct engine_request *request = test_request(f, ENGINE_CREATE_TABLE);
+    request->spec.name = bytes_str(name);
+    request->spec.partition = (struct engine_key_attribute){.name = BYTES_LIT("pk")};
+    request->spec.sort = (struct engine_key_attribute){.name = BYTES_LIT("sk")};
+    request->spec.stream_enabled = view != TEST_NO_STREAM;
+    request->spec.view = view == TEST_NO_STREAM ? 0 : (enum engine_view_type)view;
+    request->spec.indexes = indexes;
+    request->spec.index_count = count;
+    assert_int_equal(test_run(f, request), WEIR_OK);
+    engine_table_unref(request->table);
+}
+
+enum weir_status test_set_ttl(struct fixture *f, const char *table, const char *attribute)
+{
+    struct engine_request *request = test_request(f, ENGINE_UPDATE_TTL);
+    request->table_name = bytes_str(table);
+    request->ttl_attribute = bytes_str(attribute);
+    enum weir_status status = test_run(f, request);
+    engine_table_unref(request->table);
+    return status;
+}
+
+struct engine_page test_scan(struct fixture *f, const char *table, const char *index)
+{
+    struct engine_table *t = test_table(f, table);
+    struct engine_page_request request = {.table = t};
+    if (index != NULL) {
+        request.index = engine_index_view(t, bytes_str(index));
+        assert_non_null(request.index);
+    }
+    struct engine_page page;
+    assert_int_equal(engine_page_read(f->engine, NULL, f->a, &request, &page, NULL), WEIR_OK);
+    assert_null(page.last_key);
+    engine_table_unref(t);
+    return page;
+}
+
+uint64_t test_expired(struct fixture *f)
+{
+    struct engine_figures figures;
+    engine_read_figures(f->engine, &figures);
+    return figures.expired;
+}
+
 struct engine_table *test_table(struct fixture *f, const char *name)
 {
     struct engine_table *table = NULL;
@@ -427,6 +474,22 @@ uint32_t test_stored_rows(struct fixture *f, enum kv_family family)
     }
     kv_iter_free(f->mem, iter);
     return count;
+}
+
+void test_rewrite(struct fixture *f, enum kv_family family, uint8_t kind,
+                  void (*change)(struct fixture *f, struct weir_bytes value, struct buf *to))
+{
+    struct kv_iter *iter = kv_iter(f->mem, NULL, family, bytes_of(&kind, 1), BYTES_NONE);
+    assert_true(kv_iter_seek(f->mem, iter, BYTES_NONE));
+    struct buf value;
+    buf_init(&value, (size_t)1 << 20);
+    change(f, kv_iter_value(f->mem, iter), &value);
+    struct kv_batch *batch = kv_batch(f->mem);
+    kv_batch_put(f->mem, batch, family, kv_iter_key(f->mem, iter), buf_bytes(&value));
+    assert_int_equal(kv_commit(f->mem, batch, ++last_commit, NULL), WEIR_OK);
+    kv_batch_free(f->mem, batch);
+    kv_iter_free(f->mem, iter);
+    buf_fini(&value);
 }
 
 /* ---- chance -----------------------------------------------------------------------------------

@@ -56,6 +56,14 @@ void test_create(struct fixture *f, const char *name, bool sort, int view);
 enum weir_status test_create_typed(struct fixture *f, const char *name, enum value_type partition,
                                    enum value_type sort, int view);
 #define TEST_NO_STREAM (-1)
+/* Keys pk and sk, both S, and these indexes. */
+void test_create_indexed(struct fixture *f, const char *name, int view,
+                         const struct engine_index *indexes, uint32_t count);
+/* len 0 of the attribute: off. */
+enum weir_status test_set_ttl(struct fixture *f, const char *table, const char *attribute);
+/* The whole page of an index (NULL: the table). */
+struct engine_page test_scan(struct fixture *f, const char *table, const char *index);
+uint64_t test_expired(struct fixture *f);
 struct engine_table *test_table(struct fixture *f, const char *name);
 
 struct test_op {
@@ -89,6 +97,10 @@ void test_set_stream(struct fixture *f, const char *table, bool enabled,
 /* Rows in the store itself, which no trim_seq and no catalog hides. Over RocksDB, which the engine
  * has to itself, always 0. */
 uint32_t test_stored_rows(struct fixture *f, enum kv_family family);
+/* Over memory, with the engine closed: replaces the first row of the family whose key begins so,
+ * with what `change` makes of it. */
+void test_rewrite(struct fixture *f, enum kv_family family, uint8_t kind,
+                  void (*change)(struct fixture *f, struct weir_bytes value, struct buf *to));
 
 /* A seed: of WEIR_TEST_SEED, or a new one; printed. */
 uint64_t test_seed(void);

@@ -264,7 +264,7 @@ struct writer {
     int failures;
 };
 
-/* One conditional put of its own key, waited for. */
+/* One conditional put of its own key, waited for; every other one is held until the wake. */
 static bool write_one(struct writer *writer, struct arena *a, struct gate *gate, int i)
 {
     struct engine_table *table;
@@ -284,9 +284,13 @@ static bool write_one(struct writer *writer, struct arena *a, struct gate *gate,
                                      .ops = &op,
                                      .op_count = 1,
                                      .done = done_gate,
-                                     .arg = gate};
+                                     .arg = gate,
+                                     .is_held = i % 2 == 1};
     bool done = engine_submit(writer->engine, &request, NULL) == WEIR_OK;
     if (done) {
+        if (i % 2 == 1) {
+            engine_wake(writer->engine);
+        }
         pass_gate(gate);
         done = request.status == WEIR_OK && op.status == WEIR_OK;
         /* The answer is out, so a read sees the write. */

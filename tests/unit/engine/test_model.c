@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Random requests against a model that is an array. Both are asked the same; at the end the model's
- * own journal of changes must be the change stream, in the same order with the same images.
+ * own journal of changes must be the change stream, in the same order with the same images, and the
+ * indexes must hold what the model's items say, as the entries of TTL must, which is switched on
+ * over a table that is filled.
  */
 #include "engine_test.h"
 
@@ -273,6 +275,68 @@ static void check_items(struct model *m)
     engine_table_unref(table);
 }
 
+/* ---- indexes ----------------------------------------------------------------------------------
+ */
+
+static const struct engine_index indexes[] = {
+    {.name = BYTES_LIT("by-s"),
+     .partition = {.name = BYTES_LIT("s"), .type = VALUE_S},
+     .sort = {.name = BYTES_LIT("n"), .type = VALUE_N}},
+    {.name = BYTES_LIT("by-n"),
+     .partition = {.name = BYTES_LIT("n"), .type = VALUE_N},
+     .projection = ENGINE_PROJECT_KEYS_ONLY},
+};
+
+/* What the index shows of the cell; "": it has no entry. */
+static const char *entry_text(struct model *m, uint32_t at, size_t index)
+{
+    struct cell shown = m->cells[at];
+    shown.exists = shown.exists && shown.n != 0 && (index == 1 || shown.has_s);
+    shown.has_s = shown.has_s && index == 0;
+    return cell_text(m, at, &shown);
+}
+
+static uint32_t check_index(struct model *m, size_t index)
+{
+    struct engine_page page = test_scan(m->f, "things", (const char *)indexes[index].name.ptr);
+    bool seen[CELLS] = {false};
+    uint32_t count = 0;
+    for (uint32_t at = 0; at < CELLS; at++) {
+        count += *entry_text(m, at, index) != '\0';
+    }
+    assert_int_equal(page.count, count);
+    for (uint32_t i = 0; i < page.count; i++) {
+        const char *text = test_value_text(m->f, &page.items->u.list.at[i]);
+        uint32_t at = 0;
+        while (at < CELLS && (seen[at] || strcmp(entry_text(m, at, index), text) != 0)) {
+            at++;
+        }
+        assert_true(at < CELLS);
+        seen[at] = true;
+    }
+    struct engine_table *table = test_table(m->f, "things");
+    uint64_t items;
+    uint64_t bytes;
+    engine_index_figures(&table->indexes[index], &items, &bytes);
+    assert_int_equal(items, count);
+    assert_int_equal(bytes, page.scanned_bytes);
+    engine_table_unref(table);
+    return count;
+}
+
+/* Over memory the rows of the store are counted too, those of TTL among them: n is its attribute,
+ * and says a time of the last century. */
+static void check_indexes(struct model *m, bool ttl)
+{
+    uint32_t entries = check_index(m, 0) + check_index(m, 1);
+    for (uint32_t at = 0; ttl && at < CELLS; at++) {
+        entries += m->cells[at].exists && m->cells[at].n > 0;
+    }
+    if (m->f->mem != NULL) {
+        assert_int_equal(test_stored_rows(m->f, KV_INDEX), entries);
+    }
+}
+
 static int by_sequence(const void *a, const void *b)
 {
     const struct engine_record *one = a;
@@ -306,7 +370,8 @@ static void engine_agrees_with_the_model(void **state)
     struct fixture *f = *state;
     struct model m = {.f = f, .seed = test_seed()};
     m.journal = calloc(JOURNAL_MAX, sizeof(*m.journal));
-    test_create(f, "things", true, ENGINE_VIEW_NEW_AND_OLD_IMAGES);
+    test_create_indexed(f, "things", ENGINE_VIEW_NEW_AND_OLD_IMAGES, indexes, 2);
+    bool ttl = false;
     struct planned_request planned[5];
     for (int done = 0; done < REQUESTS;) {
         uint32_t count = 1 + test_below(&m.seed, 5);
@@ -322,11 +387,18 @@ static void engine_agrees_with_the_model(void **state)
         if (test_below(&m.seed, 50) == 0) {
             test_reopen(f);
             check_items(&m);
+            (void)check_index(&m, test_below(&m.seed, 2));
+        }
+        if (done > REQUESTS / 2 && !ttl) {
+            check_indexes(&m, false);
+            assert_int_equal(test_set_ttl(f, "things", "n"), WEIR_OK);
+            ttl = true;
         }
         env_fake_advance(f->env, (int64_t)test_below(&m.seed, 2000));
         arena_reset(f->a);
     }
     check_items(&m);
+    check_indexes(&m, true);
     check_stream(&m);
     free(m.journal);
 }

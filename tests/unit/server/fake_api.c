@@ -12,6 +12,8 @@ struct api {
     pthread_mutex_t mu;
     struct api_call *held[HELD_MAX];
     unsigned held_count;
+    struct api_call *unflushed[HELD_MAX];
+    unsigned unflushed_count;
     bool is_released;
     unsigned done;
 };
@@ -38,6 +40,7 @@ struct api *fake_api_new(void)
 void fake_api_free(struct api *api)
 {
     WEIR_ASSERT(api->held_count == 0);
+    WEIR_ASSERT(api->unflushed_count == 0);
     (void)pthread_mutex_destroy(&api->mu);
     free(api);
 }
@@ -101,6 +104,27 @@ static enum api_progress wake_at_once(struct api_call *call)
     return API_WAITING;
 }
 
+static enum api_progress wake_on_flush(struct api_call *call)
+{
+    struct api *api = call->api;
+    WEIR_ASSERT(call->hold); /* on the loop, so there is a flush to come */
+    pthread_mutex_lock(&api->mu);
+    WEIR_ASSERT(api->unflushed_count < HELD_MAX);
+    api->unflushed[api->unflushed_count++] = call;
+    pthread_mutex_unlock(&api->mu);
+    return API_WAITING;
+}
+
+void api_flush(struct api *api)
+{
+    pthread_mutex_lock(&api->mu);
+    for (unsigned i = 0; i < api->unflushed_count; i++) {
+        api->unflushed[i]->wake(api->unflushed[i]);
+    }
+    api->unflushed_count = 0;
+    pthread_mutex_unlock(&api->mu);
+}
+
 static enum api_progress hold(struct api_call *call)
 {
     struct api *api = call->api;
@@ -141,6 +165,7 @@ static enum api_progress block_end(struct api_call *call)
 static enum api_progress block_then_wake(struct api_call *call)
 {
     struct fake_state *state = call->state;
+    WEIR_ASSERT(!call->hold); /* nobody flushes behind a thread of the pool */
     if (!state->has_waited) {
         state->has_waited = true;
         call->wake(call);
@@ -153,13 +178,14 @@ static const struct api_operation operations[] = {
     {"Echo", echo, NULL},
     {"Long", long_answer, NULL},
     {"WakeAtOnce", wake_at_once, echo},
+    {"WakeOnFlush", wake_on_flush, echo},
     {"Hold", hold, hold_end},
     {"Block", block, block_end},
     {"BlockThenWake", block, block_then_wake},
 };
 
-static const char *const names[] = {"Echo",  "Long",          "WakeAtOnce", "Hold",
-                                    "Block", "BlockThenWake", NULL};
+static const char *const names[] = {"Echo", "Long",  "WakeAtOnce",    "WakeOnFlush",
+                                    "Hold", "Block", "BlockThenWake", NULL};
 
 const char *const *api_operation_names(void)
 {

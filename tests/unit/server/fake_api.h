@@ -8,6 +8,7 @@
  *     Echo           done at once, answers its request
  *     Long           done at once, answers a text of "Length" characters
  *     WakeAtOnce     wakes before it returns that it waits
+ *     WakeOnFlush    waits for the flush at the end of the loop's turn
  *     Hold           waits until fake_release; then answers {"WaitMs": wait_ms}
  *     Block          must block; answers {"OnLoop": false} when it ran elsewhere
  *     BlockThenWake  must block; there wakes before it returns that it waits

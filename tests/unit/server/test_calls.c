@@ -42,6 +42,17 @@ static void wake_may_come_before_the_step_returns(void **state)
     AWAIT(harness(state), suspended, 0);
 }
 
+static void held_writes_go_on_at_the_end_of_the_turn(void **state)
+{
+    struct http_client client;
+    http_open(&client, harness(state)->port);
+    for (int i = 0; i < 50; i++) {
+        assert_post(&client, "WakeOnFlush", "", "{\"a\":1}");
+    }
+    http_close(&client);
+    AWAIT(harness(state), suspended, 0);
+}
+
 static void blocking_step_runs_off_the_loop(void **state)
 {
     struct http_client client;
@@ -125,8 +136,9 @@ static void many_connections_are_served_side_by_side(void **state)
     }
     for (int round = 0; round < 5; round++) {
         for (int i = 0; i < MANY; i++) {
+            static const char *const ways[] = {"WakeAtOnce", "WakeOnFlush", "Echo"};
             (void)snprintf(body, sizeof(body), "{\"n\":%d}", i * 10 + round);
-            http_post(&clients[i], i % 3 == 0 ? "WakeAtOnce" : "Echo", bytes_str(body), "");
+            http_post(&clients[i], ways[i % 3], bytes_str(body), "");
         }
         for (int i = 0; i < MANY; i++) {
             struct http_answer answer;
@@ -320,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(wake_may_come_before_the_step_returns),
+        TEST(held_writes_go_on_at_the_end_of_the_turn),
         TEST(blocking_step_runs_off_the_loop),
         TEST(wake_may_come_while_the_step_is_away),
         TEST(wait_header_reaches_the_call),
