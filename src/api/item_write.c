@@ -33,12 +33,33 @@ struct item_write *item_write_new(struct api_call *call)
     return w;
 }
 
-enum weir_status item_write_old_only(struct api_call *call, const struct item_write *w)
+static enum weir_status check_old_only(struct api_call *call, const struct item_write *w)
 {
     if (w->returns != RETURN_NONE && w->returns != RETURN_ALL_OLD) {
         return call_invalid(call, "ReturnValues can only be ALL_OLD or NONE");
     }
     return WEIR_OK;
+}
+
+enum weir_status item_write_read(struct api_call *call, const struct item_write *w,
+                                 const char *member, struct weir_value **ret_item,
+                                 struct expr_condition **ret_condition)
+{
+    enum weir_status status = expressions_mix(call, call->request, &expression_use_put);
+    if (status == WEIR_OK) {
+        status = request_item(call, call->request, member, ret_item);
+    }
+    if (status == WEIR_OK) {
+        status = check_old_only(call, w);
+    }
+    struct expressions e;
+    if (status == WEIR_OK) {
+        status = expressions_begin(call, call->request, &expression_use_put, &e);
+    }
+    if (status == WEIR_OK) {
+        status = expressions_condition(&e, ret_condition);
+    }
+    return status == WEIR_OK ? expressions_end(&e) : status;
 }
 
 enum api_progress item_write_submit(struct api_call *call, struct item_write *w,

@@ -27,8 +27,11 @@ struct item_write {
 
 /* In call->state, with the request's parameters on what to answer; NULL without memory. */
 struct item_write *item_write_new(struct api_call *call);
-/* PutItem and DeleteItem know the old item only. */
-enum weir_status item_write_old_only(struct api_call *call, const struct item_write *w);
+/* What PutItem and DeleteItem read, in the service's order of checks: the item under `member`
+ * ("Item" or "Key") and the condition (NULL: none). They can return the old item only. */
+enum weir_status item_write_read(struct api_call *call, const struct item_write *w,
+                                 const char *member, struct weir_value **ret_item,
+                                 struct expr_condition **ret_condition);
 /* The op is prepared: sets condition and images, and submits. */
 enum api_progress item_write_submit(struct api_call *call, struct item_write *w,
                                     const struct expr_condition *condition);

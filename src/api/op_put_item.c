@@ -22,34 +22,13 @@ static const struct shape_member members[] = {
 };
 const struct shape shape_put_item = {.kind = SHAPE_STRUCT, .members = members};
 
-static enum weir_status read_request(struct api_call *call, const struct item_write *w,
-                                     struct weir_value **ret_item,
-                                     struct expr_condition **ret_condition)
-{
-    enum weir_status status = expressions_mix(call, call->request, &expression_use_put);
-    if (status == WEIR_OK) {
-        status = request_item(call, call->request, "Item", ret_item);
-    }
-    if (status == WEIR_OK) {
-        status = item_write_old_only(call, w);
-    }
-    struct expressions e;
-    if (status == WEIR_OK) {
-        status = expressions_begin(call, call->request, &expression_use_put, &e);
-    }
-    if (status == WEIR_OK) {
-        status = expressions_condition(&e, ret_condition);
-    }
-    return status == WEIR_OK ? expressions_end(&e) : status;
-}
-
 enum api_progress op_put_item_start(struct api_call *call)
 {
     struct item_write *w = item_write_new(call);
     struct weir_value *item;
     struct expr_condition *condition;
     struct engine_table *table;
-    if (w == NULL || read_request(call, w, &item, &condition) != WEIR_OK ||
+    if (w == NULL || item_write_read(call, w, "Item", &item, &condition) != WEIR_OK ||
         call_item_table(call, request_table(call->request), &table) != WEIR_OK ||
         engine_prepare_put(call->arena, table, item, &w->op, &call->error) != WEIR_OK) {
         return call_fail(call);
