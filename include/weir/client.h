@@ -43,8 +43,8 @@ struct weir_client_options {
 /*
  * Opens a client; nothing is sent yet. options NULL means all defaults.
  * WEIR_CONFIG: neither a region nor an endpoint, a half of a key pair, an unknown scheme (for
- * "file:" and "memory:" when weir_engine_register was not called); WEIR_LOCK_HELD, WEIR_CORRUPTION,
- * WEIR_IO for "file:".
+ * "file:" and "memory:" when weir_engine_register was not called); WEIR_UNSUPPORTED: a profile that
+ * wants `mfa_serial` or `aws login`; WEIR_LOCK_HELD, WEIR_CORRUPTION, WEIR_IO for "file:".
  */
 WEIR_API enum weir_status weir_client_open(const struct weir_client_options *options,
                                            struct weir_client **ret_client, struct weir_error *err);

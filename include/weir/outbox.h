@@ -53,7 +53,8 @@ struct weir_outbox_options {
  * creates it when missing and allowed (two that do so at once both succeed), waits for ACTIVE,
  * turns TTL on when the retention asks for it, also on a table that existed without. options NULL
  * means all defaults. WEIR_RESOURCE_NOT_FOUND: missing and no_create. WEIR_TIMEOUT: not ACTIVE
- * within wait_ms. WEIR_CONFIG: the table's keys are others than named.
+ * within wait_ms. WEIR_CONFIG: the table's keys are others than named, names clash with each other
+ * or with a field's, or the retention is over a thousand years.
  */
 WEIR_API enum weir_status weir_outbox_open(struct weir_client *client,
                                            const struct weir_outbox_options *options,
@@ -103,7 +104,7 @@ struct weir_outbox_added {
  * Adds one message in a call of its own. An id that exists under this key gives
  * WEIR_ALREADY_EXISTS and leaves the row as it is, published or not.
  * WEIR_INVALID_ARGUMENT names the field that is missing or wrong; WEIR_TOO_LARGE names the message
- * that would not fit into an item of 400 KB.
+ * that would not fit into an item of 400 KB together with what marking it adds.
  */
 WEIR_API enum weir_status weir_outbox_add(struct weir_outbox *outbox,
                                           const struct weir_message *message,

@@ -60,7 +60,8 @@ enum weir_partial {
 
 struct weir_sink_batch {
     const struct weir_sink_message *messages; /* in commit order per key */
-    struct weir_sink_result *results;         /* `count`, the driver's to fill */
+    struct weir_sink_result
+        *results; /* `count`, the driver's to fill; left as it was: unreachable */
     uint32_t count;
     void *driver; /* the driver's own */
 };
