@@ -135,10 +135,15 @@ int test_teardown(void **state)
     return 0;
 }
 
-int test_run_both(const struct CMUnitTest *tests, size_t count)
+int test_run_in_memory(const struct CMUnitTest *tests, size_t count)
 {
     over_rocks = false;
-    int failed = _cmocka_run_group_tests("over memory", tests, count, NULL, NULL);
+    return _cmocka_run_group_tests("over memory", tests, count, NULL, NULL);
+}
+
+int test_run_both(const struct CMUnitTest *tests, size_t count)
+{
+    int failed = test_run_in_memory(tests, count);
 #ifdef WITHOUT_ROCKS
     return failed;
 #endif

@@ -35,8 +35,11 @@ extern void (*test_stored)(void *arg);
 extern void *test_stored_arg;
 /* Runs the tests over the store in memory, then over RocksDB. Returns the number that failed. */
 int test_run_both(const struct CMUnitTest *tests, size_t count);
+/* Those that ask what only the store in memory can show. */
+int test_run_in_memory(const struct CMUnitTest *tests, size_t count);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_setup, test_teardown)
 #define RUN_BOTH(tests) test_run_both(tests, sizeof(tests) / sizeof((tests)[0]))
+#define RUN_IN_MEMORY(tests) test_run_in_memory(tests, sizeof(tests) / sizeof((tests)[0]))
 
 void test_reopen(struct fixture *f);
 void test_open(struct fixture *f);
