@@ -8,6 +8,8 @@
 #include "cli/cli.h"
 #include "weir/outbox.h"
 
+#define ANSWER_ARENA_BYTES 65536 /* an answer of a few numbers and one id */
+#define READ_STEP_BYTES 65536
 #define ARENA_BYTES ((size_t)1024 * 1024 * 1024)
 
 struct session {
@@ -45,7 +47,7 @@ static struct weir_text text_of(const char *text)
 /* The payload from standard input, up to what fits into an item. */
 static enum weir_status read_payload(struct buf *to, struct weir_error *err)
 {
-    char step[65536];
+    char step[READ_STEP_BYTES];
     size_t got;
     while (buf_status(to) == WEIR_OK && (got = fread(step, 1, sizeof(step), stdin)) > 0) {
         buf_put(to, bytes_of(step, got));
@@ -91,7 +93,7 @@ static void print_added(const struct cli_args *args, const struct weir_outbox_ad
         printf("%s\n", added->id);
         return;
     }
-    struct arena *a = arena_new(65536);
+    struct arena *a = arena_new(ANSWER_ARENA_BYTES);
     struct weir_value *document = value_new_map(a, VALUE_PLAIN);
     value_add_str(a, document, "id", bytes_str(added->id));
     value_add_double(a, document, "writeUnits", added->write_units);
@@ -189,7 +191,7 @@ static void print_stats(const struct cli_args *args, const struct weir_outbox_st
         }
         return;
     }
-    struct arena *a = arena_new(65536);
+    struct arena *a = arena_new(ANSWER_ARENA_BYTES);
     struct weir_value *document = value_new_map(a, VALUE_PLAIN);
     value_add_int(a, document, "pending", (int64_t)stats->pending);
     value_add_int(a, document, "published", (int64_t)stats->published);

@@ -305,14 +305,25 @@ static enum weir_status split_settings(struct arena *a, const char *const *texts
     return settings == NULL ? no_memory(err) : WEIR_OK;
 }
 
+static enum weir_status unknown_sink(const char *sink, struct weir_error *err)
+{
+    char known[256] = "";
+    size_t len = 0;
+    for (size_t i = 0; sink_kind_at(i) != NULL && len < sizeof(known); i++) {
+        len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", i == 0 ? "" : ", ",
+                                sink_kind_at(i)->name);
+    }
+    return error_set(err, WEIR_CONFIG, "there is no sink \"%s\"; weir has %s",
+                     sink == NULL ? "" : sink, known);
+}
+
 static enum weir_status open_sink(struct weir_relay *relay, const char *sink,
                                   const char *const *texts, uint32_t count, struct weir_error *err)
 {
     struct sink_setting *settings = NULL;
     const struct sink_kind *kind = sink_kind_find(bytes_str(sink));
     if (kind == NULL) {
-        return error_set(err, WEIR_CONFIG, "there is no sink \"%s\"; weir has stdout, file, redis",
-                         sink == NULL ? "" : sink);
+        return unknown_sink(sink, err);
     }
     enum weir_status status = split_settings(relay->names, texts, count, &settings, err);
     return status == WEIR_OK ? kind->open(relay->loop, settings, &relay->driver, err) : status;
