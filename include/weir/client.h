@@ -27,6 +27,18 @@ extern "C" {
 
 struct weir_client;
 
+/* Text or bytes of the caller's; ptr NULL and len 0: absent. */
+struct weir_text {
+    const char *ptr;
+    size_t len;
+};
+
+/* Capacity units, as the service counted them; 0 where it was not asked. */
+struct weir_capacity {
+    double read_units;
+    double write_units;
+};
+
 struct weir_client_options {
     uint32_t struct_size;        /* set by WEIR_CLIENT_OPTIONS_INIT; 0 is an error */
     uint32_t connect_timeout_ms; /* 0: 5000 */

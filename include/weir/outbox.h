@@ -62,12 +62,6 @@ WEIR_API enum weir_status weir_outbox_open(struct weir_client *client,
 /* Accepts NULL. */
 WEIR_API void weir_outbox_close(struct weir_outbox *outbox);
 
-/* Text or bytes of the caller's; ptr NULL and len 0: absent. */
-struct weir_text {
-    const char *ptr;
-    size_t len;
-};
-
 struct weir_message {
     uint32_t struct_size; /* set by WEIR_MESSAGE_INIT; 0 is an error */
     uint32_t reserved;

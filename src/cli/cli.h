@@ -115,18 +115,22 @@ enum weir_status cli_open_client(const struct cli_args *args, const struct confi
  * process at once with 130 or 143. Call before any other thread starts. */
 enum weir_status cli_on_stop(void (*stop)(void *arg), void *arg, struct weir_error *err);
 
-/* The commands. */
-int cmd_config_keys(const struct cli_args *args);
-int cmd_dev(const struct cli_args *args);
-int cmd_outbox_ls(const struct cli_args *args);
-int cmd_outbox_put(const struct cli_args *args);
-int cmd_outbox_stats(const struct cli_args *args);
-int cmd_relay_run(const struct cli_args *args);
-int cmd_serve(const struct cli_args *args);
+/* The commands: what runs each, and the options it takes beside the common ones. */
+#define CLI_COMMAND(name)                        \
+    int cmd_##name(const struct cli_args *args); \
+    extern const struct cli_option cmd_##name##_options[]
+
+CLI_COMMAND(config_keys);
+CLI_COMMAND(dev);
+CLI_COMMAND(help);
+CLI_COMMAND(outbox_ls);
+CLI_COMMAND(outbox_put);
+CLI_COMMAND(outbox_stats);
+CLI_COMMAND(relay_run);
+CLI_COMMAND(serve);
+CLI_COMMAND(stream_tail);
 int cmd_stream_desc(const struct cli_args *args);
 int cmd_stream_ls(const struct cli_args *args);
-int cmd_stream_tail(const struct cli_args *args);
 int cmd_version(const struct cli_args *args);
-int cmd_help(const struct cli_args *args);
 
 #endif

@@ -9,6 +9,11 @@
 
 #define ARENA_BYTES (1024 * 1024)
 
+const struct cli_option cmd_config_keys_options[] = {
+    {"markdown", 0, NULL, "as docs/CONFIGURATION.md"},
+    {0},
+};
+
 static void describe_type(const struct config_key *key, char *to, size_t size)
 {
     switch (key->type) {

@@ -17,6 +17,12 @@
 
 #define ARENA_BYTES (16 * 1024 * 1024)
 
+const struct cli_option cmd_dev_options[] = {
+    CLI_SERVER_OPTIONS,
+    {"config", 'f', "FILE", "configuration (weir.yaml, if it is there)"},
+    {0},
+};
+
 static sem_t stop_wanted;
 
 struct dev_relay {

@@ -12,6 +12,36 @@
 #define READ_STEP_BYTES 65536
 #define ARENA_BYTES ((size_t)1024 * 1024 * 1024)
 
+#define OUTBOX_OPTIONS                                       \
+    {                                                        \
+        "table", 't', "TABLE", "the outbox's table (outbox)" \
+    }
+
+const struct cli_option cmd_outbox_stats_options[] = {OUTBOX_OPTIONS, {0}};
+
+const struct cli_option cmd_outbox_ls_options[] = {
+    OUTBOX_OPTIONS,
+    {"key", 'k', "KEY", "of one ordering key only"},
+    {"limit", 'n', "N", "at most so many (100)"},
+    {"next", 0, "TOKEN", "go on after an earlier page"},
+    {0},
+};
+
+const struct cli_option cmd_outbox_put_options[] = {
+    OUTBOX_OPTIONS,
+    {"type", 0, "TYPE", "message type; required"},
+    {"id", 0, "ID", "message id (a UUIDv7)"},
+    {"payload", 0, "TEXT", "the payload; - or nothing: standard input"},
+    {"headers", 0, "JSON", "a JSON object of strings"},
+    {"content-type", 0, "TYPE", "e.g. application/json"},
+    {"destination", 0, "NAME", "topic, queue or stream"},
+    {"aggregate-id", 0, "ID", ""},
+    {"aggregate-type", 0, "TYPE", ""},
+    {"correlation-id", 0, "ID", ""},
+    {"causation-id", 0, "ID", ""},
+    {0},
+};
+
 struct session {
     struct weir_client *client;
     struct weir_outbox *outbox;

@@ -9,6 +9,18 @@
 
 #define ARENA_BYTES (16 * 1024 * 1024)
 
+const struct cli_option cmd_relay_run_options[] = {
+    {"config", 'f', "FILE", "configuration (weir.yaml, if it is there)"},
+    {"name", 0, "NAME", "which relay of the configuration; without one: its positions' name"},
+    {"outbox", 0, "TABLE", "the outbox's table (outbox)"},
+    {"to", 0, "SINK", "stdout, file or redis"},
+    {"set", 0, "NAME=VALUE", "a setting of the sink; may be repeated"},
+    {"mark", 0, "MODE", "update or none"},
+    {"start", 0, "PLACE", "horizon or now, where no position is stored"},
+    {"once", 0, NULL, "end when everything up to now is delivered"},
+    {0},
+};
+
 static pthread_mutex_t relay_mu = PTHREAD_MUTEX_INITIALIZER;
 static struct weir_relay *running_relay; /* under relay_mu; NULL before it is open */
 

@@ -7,6 +7,12 @@
 
 #define ARENA_BYTES (16 * 1024 * 1024)
 
+const struct cli_option cmd_serve_options[] = {
+    CLI_SERVER_OPTIONS,
+    {"config", 'f', "FILE", "configuration, for its server keys (weir.yaml, if it is there)"},
+    {0},
+};
+
 static sem_t stop_wanted;
 
 static void stop(void *unused)

@@ -10,6 +10,13 @@
 
 #define LINE_MAX_BYTES (16 * 1024 * 1024)
 
+const struct cli_option cmd_stream_tail_options[] = {
+    {"follow", 'f', NULL, "go on with changes as they come"},
+    {"from", 0, "PLACE", "trim (all that is retained) or latest"},
+    {"max", 'n', "N", "end after so many records"},
+    {0},
+};
+
 struct tail {
     struct loop *loop;
     struct feed *feed;

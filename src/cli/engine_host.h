@@ -27,4 +27,17 @@ void engine_host_stop(struct engine_host *host);
 /* One line on stderr: where it listens and what it keeps. */
 void engine_host_announce(const struct engine_host *host);
 
+/* The options that engine_host_start reads. */
+#define CLI_SERVER_OPTIONS                                                                         \
+    {"data", 'd', "DIR", "folder of the engine's data (.weir)"},                                   \
+        {"memory", 0, NULL, "keep nothing on disk"},                                               \
+        {"address", 0, "ADDRESS", "address to listen on (127.0.0.1)"},                             \
+        {"port", 'p', "N", "port to listen on (8000); 0: any free one"},                           \
+        {"port-file", 0, "FILE", "write the port there when it is listening"},                     \
+        {"durability", 0, "MODE", "sync (survives power loss) or relaxed (survives the process)"}, \
+        {"threads", 0, "N", "threads that answer requests (1)"},                                   \
+    {                                                                                              \
+        "stream-shards", 0, "N", "shards of a new stream (4)"                                      \
+    }
+
 #endif

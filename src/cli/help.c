@@ -6,6 +6,11 @@
 
 #include "cli/cli.h"
 
+const struct cli_option cmd_help_options[] = {
+    {"markdown", 0, NULL, "of every command, as docs/COMMANDS.md"},
+    {0},
+};
+
 static void print_command_line(FILE *to, const struct cli_command *command)
 {
     char name[64];

@@ -68,6 +68,10 @@ enum weir_status client_call(struct weir_client *client, const char *operation,
                              struct weir_value **ret_response,
                              const struct weir_value **ret_error_members, struct weir_error *err);
 
+/* Adds the ConsumedCapacity of a response (one, or a list of them) to *sum. @thread any */
+void client_consumed(const char *operation, const struct weir_value *response,
+                     struct weir_capacity *sum);
+
 struct weir_env *client_env(struct weir_client *client);
 /* For messages: "http://127.0.0.1:8000", "memory:", without credentials. */
 const char *client_endpoint_name(const struct weir_client *client);
