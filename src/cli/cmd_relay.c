@@ -78,6 +78,7 @@ static enum weir_status run(struct weir_relay *relay, const char *name, const st
     struct relay_watch watch = {.relay = relay, .name = name, .progress = cli_progress(args)};
     enum weir_status status = relay_watch_start(&watch, err);
     if (status == WEIR_OK) {
+        log_event(LOG_INFO, "relaying", "relay", name, NULL);
         status = weir_relay_run(relay, err);
     }
     relay_watch_stop(&watch);

@@ -4,6 +4,9 @@
 WEIR_BUILD names the build folder (build/test), WEIR_PROGRAM another program `weir`; WEIR_SEED gives
 the seed of what is random (printed), and WEIR_SOAK=1 runs long series in full.
 """
+import os
+import subprocess
+
 import pytest
 
 import support
@@ -48,3 +51,12 @@ def api(shared):
     api = support.Api(shared.port)
     yield api
     api.close()
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """What `meson install` would bring, in a folder of its own: the prefix in it."""
+    folder = tmp_path_factory.mktemp("install")
+    subprocess.run(["meson", "install", "-C", str(support.BUILD), "--no-rebuild", "--quiet"], check=True,
+                   env=dict(os.environ, DESTDIR=str(folder)), stdout=subprocess.DEVNULL, timeout=60)
+    return folder / "usr/local"
