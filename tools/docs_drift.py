@@ -6,6 +6,7 @@
 which are out of date, for lint and tests.
 """
 
+import argparse
 import subprocess
 import sys
 
@@ -34,13 +35,17 @@ def drift(build_dir):
 
 
 def rewrite(build_dir):
-    for path, words in DOCUMENTS.items():
+    texts = {path: generated(build_dir, words) for path, words in DOCUMENTS.items()}
+    for path, text in texts.items():
         with open(path, "w", encoding="utf-8") as file:
-            file.write(generated(build_dir, words))
+            file.write(text)
 
 
 def main():
-    rewrite(sys.argv[1] if len(sys.argv) > 1 else "build/test")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", nargs="?", default="build/test", help="build folder (build/test)")
+    rewrite(parser.parse_args().build)
     return 0
 
 

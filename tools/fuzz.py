@@ -16,6 +16,8 @@ import sys
 TARGETS = {
     "json": ("tests/fuzz/value/fuzz_value_json", "tests/fuzz/value/corpus_json"),
     "number": ("tests/fuzz/value/fuzz_value_number", "tests/fuzz/value/corpus_number"),
+    "plain-json": ("tests/fuzz/value/fuzz_value_plain_json",
+                   "tests/fuzz/value/corpus_plain_json"),
     "storage": ("tests/fuzz/value/fuzz_value_storage", "tests/fuzz/value/corpus_storage"),
     "expr": ("tests/fuzz/expr/fuzz_expr", "tests/fuzz/expr/corpus"),
 }

@@ -3,6 +3,11 @@
  * Log lines. A line is put together in a fixed buffer of PIPE_BUF bytes and leaves in one write(2),
  * so that lines of threads and processes that share a pipe do not mix. What does not fit is cut in
  * the middle of a text, never in the middle of the syntax: a reserve is kept for closing quotes.
+ *
+ *     line ─► known, written less than 10 s ago? ─ no ─► written, remembered
+ *                      └─ yes ─► held in its place, over the one held before
+ *
+ * The places are few: a new line takes a free one, or the one whose time ends first.
  */
 #include "base/log.h"
 
@@ -11,11 +16,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES PIPE_BUF
-#define LINE_RESERVE 8 /* for a closing quote and brace, and the line's end */
+#define LINE_RESERVE 40 /* for a closing quote, the repeats' number, a brace, the line's end */
+#define REPEATS_MAX 16
 
 struct line {
     size_t len;
@@ -24,6 +32,7 @@ struct line {
 
 static enum log_level level_max = LOG_INFO;
 static enum log_format line_format = LOG_TEXT;
+static struct weir_env *line_clock; /* NULL: the system's */
 
 void log_configure(enum log_level level, enum log_format format)
 {
@@ -34,6 +43,16 @@ void log_configure(enum log_level level, enum log_format format)
 bool log_enabled(enum log_level level)
 {
     return level <= level_max;
+}
+
+void log_clock(struct weir_env *env)
+{
+    line_clock = env;
+}
+
+static struct weir_env *clock_of_lines(void)
+{
+    return line_clock == NULL ? env_system() : line_clock;
 }
 
 static bool has_room(const struct line *line, size_t size)
@@ -165,7 +184,7 @@ static void put_head(struct line *line, enum log_level level, const char *messag
     static const char *const names[] = {"error", "warn", "info", "debug"};
     static const char *const columns[] = {" error ", " warn  ", " info  ", " debug "};
     char now[ISO8601_SIZE];
-    iso8601_ms(env_wall_ms(env_system()), now);
+    iso8601_ms(env_wall_ms(clock_of_lines()), now);
     if (line_format == LOG_JSON) {
         put(line, "{\"time\":\"");
         put(line, now);
@@ -194,6 +213,114 @@ static void line_write(const struct line *line)
     }
 }
 
+/* ---- repeats --------------------------------------------------------------------------------- */
+
+struct repeat {
+    uint64_t key; /* 0: a free place */
+    uint64_t until_ns;
+    uint32_t held;
+    struct line last; /* without its end; when `held` is not 0 */
+};
+
+static pthread_mutex_t repeats_mu = PTHREAD_MUTEX_INITIALIZER;
+static struct repeat repeats[REPEATS_MAX]; /* under repeats_mu */
+
+/* FNV-1a, with a byte between texts that no text holds. */
+static void key_add(uint64_t *key, const char *text)
+{
+    for (const uint8_t *s = (const uint8_t *)text; *s != 0; s++) {
+        *key = (*key ^ *s) * 0x100000001B3u;
+    }
+    *key = (*key ^ 0xFF) * 0x100000001B3u;
+}
+
+static bool is_duration(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 3 && strcmp(name + len - 3, "_ms") == 0;
+}
+
+static void line_end(struct line *line)
+{
+    put(line, line_format == LOG_JSON ? "}\n" : "\n");
+    line_write(line);
+}
+
+/* @locks repeats_mu */
+static void repeat_write(struct repeat *repeat, uint64_t now_ns)
+{
+    char count[32];
+    (void)snprintf(count, sizeof(count),
+                   line_format == LOG_JSON ? ",\"repeats\":%u" : " repeats=%u", repeat->held);
+    put(&repeat->last, count);
+    line_end(&repeat->last);
+    repeat->held = 0;
+    repeat->until_ns = now_ns + LOG_REPEAT_MS * UINT64_C(1000000);
+}
+
+/* @locks repeats_mu */
+static void repeats_write(uint64_t now_ns, bool all)
+{
+    for (size_t i = 0; i < REPEATS_MAX; i++) {
+        if (repeats[i].held > 0 && (all || repeats[i].until_ns <= now_ns)) {
+            repeat_write(&repeats[i], now_ns);
+        }
+    }
+}
+
+/* The place of the key, or one for it. @locks repeats_mu */
+static struct repeat *repeat_find(uint64_t key, uint64_t now_ns)
+{
+    struct repeat *first = &repeats[0];
+    for (size_t i = 0; i < REPEATS_MAX; i++) {
+        if (repeats[i].key == key) {
+            return &repeats[i];
+        }
+        if (repeats[i].until_ns < first->until_ns) {
+            first = &repeats[i];
+        }
+    }
+    if (first->held > 0) {
+        repeat_write(first, now_ns);
+    }
+    first->key = key;
+    first->until_ns = 0;
+    return first;
+}
+
+/* Writes the line, or holds it. */
+static void line_pass(struct line *line, uint64_t key)
+{
+    uint64_t now_ns = env_mono_ns(clock_of_lines());
+    pthread_mutex_lock(&repeats_mu);
+    repeats_write(now_ns, false);
+    struct repeat *repeat = repeat_find(key, now_ns);
+    if (now_ns < repeat->until_ns) {
+        repeat->last = *line;
+        repeat->held++;
+    } else {
+        repeat->until_ns = now_ns + LOG_REPEAT_MS * UINT64_C(1000000);
+        line_end(line);
+    }
+    pthread_mutex_unlock(&repeats_mu);
+}
+
+void log_tick(void)
+{
+    pthread_mutex_lock(&repeats_mu);
+    repeats_write(env_mono_ns(clock_of_lines()), false);
+    pthread_mutex_unlock(&repeats_mu);
+}
+
+void log_flush_repeats(void)
+{
+    pthread_mutex_lock(&repeats_mu);
+    repeats_write(env_mono_ns(clock_of_lines()), true);
+    pthread_mutex_unlock(&repeats_mu);
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
 void log_event(enum log_level level, const char *message, ...)
 {
     if (!log_enabled(level)) {
@@ -201,18 +328,28 @@ void log_event(enum log_level level, const char *message, ...)
     }
     int saved_errno = errno;
     struct line line;
+    uint64_t key = 0xCBF29CE484222325u + (uint64_t)level;
     line.len = 0;
     put_head(&line, level, message);
+    key_add(&key, message);
     va_list fields;
     va_start(fields, message);
     for (const char *name; (name = va_arg(fields, const char *)) != NULL;) {
         const char *text = va_arg(fields, const char *);
-        if (text != NULL) {
-            (line_format == LOG_JSON ? put_field_json : put_field_text)(&line, name, text);
+        if (text == NULL) {
+            continue;
+        }
+        (line_format == LOG_JSON ? put_field_json : put_field_text)(&line, name, text);
+        if (!is_duration(name)) {
+            key_add(&key, name);
+            key_add(&key, text);
         }
     }
     va_end(fields);
-    put(&line, line_format == LOG_JSON ? "}\n" : "\n");
-    line_write(&line);
+    if (level == LOG_DEBUG) {
+        line_end(&line);
+    } else {
+        line_pass(&line, key | 1);
+    }
     errno = saved_errno;
 }

@@ -188,7 +188,7 @@ enum { THREADS = 4, LINES_EACH = 100 };
 static void *log_many(void *arg)
 {
     for (int i = 0; i < LINES_EACH; i++) {
-        log_event(LOG_INFO, "line", "thread", arg, NULL);
+        log_event(LOG_DEBUG, "line", "thread", arg, NULL);
     }
     return NULL;
 }
@@ -200,7 +200,7 @@ static void lines_of_threads_do_not_mix(void **state)
     pthread_t threads[THREADS];
     struct capture *c = malloc(sizeof(*c));
     assert_non_null(c);
-    log_configure(LOG_INFO, LOG_TEXT);
+    log_configure(LOG_DEBUG, LOG_TEXT); /* where repeats are not held */
     capture_start(c);
     for (int i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, log_many, names[i]), 0);
@@ -211,7 +211,7 @@ static void lines_of_threads_do_not_mix(void **state)
     const char *line = capture_end(c);
     int counts[THREADS] = {0};
     for (const char *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-        static const char expected[] = " info  line thread=";
+        static const char expected[] = " debug line thread=";
         assert_int_equal(end - line, TIME_LEN + sizeof(expected));
         assert_memory_equal(line + TIME_LEN, expected, sizeof(expected) - 1);
         counts[end[-1] - 'a']++;
@@ -222,9 +222,159 @@ static void lines_of_threads_do_not_mix(void **state)
     free(c);
 }
 
+/* ---- repeats --------------------------------------------------------------------------------- */
+
+/* Times a text stands in another. */
+static unsigned count_of(const char *text, const char *part)
+{
+    unsigned count = 0;
+    for (const char *at = text; (at = strstr(at, part)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+static struct capture *repeats_begin(enum log_format format, struct weir_env **ret_env)
+{
+    struct capture *c = malloc(sizeof(*c));
+    assert_non_null(c);
+    *ret_env = env_fake_new(1, 1000000000000);
+    log_configure(LOG_DEBUG, format);
+    log_clock(*ret_env);
+    capture_start(c);
+    return c;
+}
+
+static const char *repeats_end(struct capture *c, struct weir_env *env)
+{
+    log_flush_repeats();
+    log_clock(NULL);
+    env_fake_free(env);
+    return capture_end(c);
+}
+
+static void test_M3_a_repeat_is_held_and_counted(void **state)
+{
+    (void)state;
+    struct weir_env *env = NULL;
+    struct capture *c = repeats_begin(LOG_TEXT, &env);
+    for (int i = 0; i < 1000; i++) {
+        log_event(LOG_WARN, "held", "relay", "a", "error", "refused", NULL);
+    }
+    env_fake_advance(env, LOG_REPEAT_MS - 1);
+    log_tick();
+    log_event(LOG_INFO, "between", NULL);
+    env_fake_advance(env, 1);
+    log_tick();
+    const char *text = repeats_end(c, env);
+    assert_int_equal(count_of(text, "warn  held relay=a error=refused"), 2);
+    assert_int_equal(count_of(text, "held relay=a error=refused\n"), 1);
+    assert_int_equal(count_of(text, "held relay=a error=refused repeats=999\n"), 1);
+    assert_true(strstr(text, "between") < strstr(text, "repeats="));
+    free(c);
+}
+
+static void test_M3_another_id_or_error_is_no_repeat(void **state)
+{
+    (void)state;
+    struct weir_env *env = NULL;
+    struct capture *c = repeats_begin(LOG_TEXT, &env);
+    log_event(LOG_WARN, "same", "message_id", "1", NULL);
+    log_event(LOG_WARN, "same", "message_id", "2", NULL);
+    log_event(LOG_WARN, "same", "message_id", "1", "error", "x", NULL);
+    log_event(LOG_ERROR, "same", "message_id", "1", NULL);
+    log_event(LOG_WARN, "same", "message", "_id1", NULL);
+    assert_int_equal(count_of(repeats_end(c, env), " same "), 5);
+    free(c);
+}
+
+static void test_M3_durations_do_not_make_it_another_line(void **state)
+{
+    (void)state;
+    struct weir_env *env = NULL;
+    struct capture *c = repeats_begin(LOG_JSON, &env);
+    log_event(LOG_WARN, "slow", "lag_ms", "1", NULL);
+    log_event(LOG_WARN, "slow", "lag_ms", "2", NULL);
+    log_event(LOG_WARN, "slow", "lag_ms", "3", NULL);
+    const char *text = repeats_end(c, env);
+    assert_int_equal(count_of(text, "\n"), 2);
+    assert_non_null(strstr(text, "\"message\":\"slow\",\"lag_ms\":\"3\",\"repeats\":2}\n"));
+    free(c);
+}
+
+static void test_M3_after_its_time_a_line_is_written_again(void **state)
+{
+    (void)state;
+    struct weir_env *env = NULL;
+    struct capture *c = repeats_begin(LOG_TEXT, &env);
+    log_event(LOG_INFO, "again", NULL);
+    env_fake_advance(env, LOG_REPEAT_MS);
+    log_event(LOG_INFO, "again", NULL);
+    const char *text = repeats_end(c, env);
+    assert_int_equal(count_of(text, "info  again\n"), 2);
+    free(c);
+}
+
+static void test_M3_debug_lines_are_never_held(void **state)
+{
+    (void)state;
+    struct weir_env *env = NULL;
+    struct capture *c = repeats_begin(LOG_TEXT, &env);
+    log_event(LOG_DEBUG, "detail", NULL);
+    log_event(LOG_DEBUG, "detail", NULL);
+    assert_int_equal(count_of(repeats_end(c, env), "detail\n"), 2);
+    free(c);
+}
+
+/* More lines than there are places: what is held is written before its place is taken. */
+static void test_M3_no_held_line_is_lost(void **state)
+{
+    (void)state;
+    enum { LINES = 100 };
+    struct weir_env *env = NULL;
+    struct capture *c = repeats_begin(LOG_TEXT, &env);
+    for (int i = 0; i < LINES; i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "%d", i);
+        log_event(LOG_INFO, "many", "id", id, NULL);
+        log_event(LOG_INFO, "many", "id", id, NULL);
+        env_fake_advance(env, 1);
+    }
+    const char *text = repeats_end(c, env);
+    assert_int_equal(count_of(text, "many"), 2 * LINES);
+    assert_int_equal(count_of(text, "repeats=1\n"), LINES);
+    free(c);
+}
+
+static void test_M3_a_cut_line_keeps_its_syntax_with_the_number(void **state)
+{
+    (void)state;
+    struct weir_env *env = NULL;
+    struct capture *c = repeats_begin(LOG_JSON, &env);
+    char *value = malloc(PIPE_BUF * 2);
+    assert_non_null(value);
+    memset(value, 'v', PIPE_BUF * 2 - 1);
+    value[PIPE_BUF * 2 - 1] = '\0';
+    log_event(LOG_INFO, "long", "value", value, NULL);
+    log_event(LOG_INFO, "long", "value", value, NULL);
+    const char *text = repeats_end(c, env);
+    const char *second = strchr(text, '\n') + 1;
+    assert_true(strlen(second) <= PIPE_BUF);
+    assert_non_null(strstr(second, "v\",\"repeats\":1}\n"));
+    free(value);
+    free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_M3_a_repeat_is_held_and_counted),
+        cmocka_unit_test(test_M3_another_id_or_error_is_no_repeat),
+        cmocka_unit_test(test_M3_durations_do_not_make_it_another_line),
+        cmocka_unit_test(test_M3_after_its_time_a_line_is_written_again),
+        cmocka_unit_test(test_M3_debug_lines_are_never_held),
+        cmocka_unit_test(test_M3_no_held_line_is_lost),
+        cmocka_unit_test(test_M3_a_cut_line_keeps_its_syntax_with_the_number),
         cmocka_unit_test(text_line_has_time_level_message_and_fields),
         cmocka_unit_test(text_fields_are_quoted_when_they_must_be),
         cmocka_unit_test(messages_cannot_forge_a_line),
