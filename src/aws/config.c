@@ -243,6 +243,50 @@ enum weir_status aws_config_attempts(const struct aws_environment *environment, 
     return parse_attempts(text == NULL || text[0] == '\0' ? NULL : text, ret_count, err);
 }
 
+enum weir_status aws_retry_mode_parse(const char *name, enum aws_retry_mode *ret_mode,
+                                      struct weir_error *err)
+{
+    static const struct {
+        const char *name;
+        enum aws_retry_mode mode;
+    } modes[] = {{"legacy", AWS_RETRY_LEGACY},
+                 {"standard", AWS_RETRY_STANDARD},
+                 {"adaptive", AWS_RETRY_ADAPTIVE}};
+    if (name == NULL) {
+        *ret_mode = AWS_RETRY_UNSET;
+        return WEIR_OK;
+    }
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcasecmp(name, modes[i].name) == 0) {
+            *ret_mode = modes[i].mode;
+            return WEIR_OK;
+        }
+    }
+    return error_set(err, WEIR_CONFIG,
+                     "the retry mode is \"%.40s\", none of standard, adaptive and legacy", name);
+}
+
+enum weir_status aws_config_retry_mode(const struct aws_environment *environment,
+                                       enum aws_retry_mode *ret_mode, struct weir_error *err)
+{
+    const char *name = environment->get(environment->arg, "AWS_RETRY_MODE");
+    return aws_retry_mode_parse(name == NULL || name[0] == '\0' ? NULL : name, ret_mode, err);
+}
+
+static enum weir_status load_attempts(const struct aws_settings *settings,
+                                      struct aws_config *config, struct weir_error *err)
+{
+    char *attempts = settings_value(settings, "AWS_MAX_ATTEMPTS", "max_attempts");
+    char *mode = settings_value(settings, "AWS_RETRY_MODE", "retry_mode");
+    enum weir_status status = parse_attempts(attempts, &config->max_attempts, err);
+    if (status == WEIR_OK) {
+        status = aws_retry_mode_parse(mode, &config->retry_mode, err);
+    }
+    free(attempts);
+    free(mode);
+    return status;
+}
+
 static enum weir_status load_all(const char *endpoint, const char *region,
                                  struct aws_config *config, struct weir_error *err)
 {
@@ -258,9 +302,7 @@ static enum weir_status load_all(const char *endpoint, const char *region,
         status = error_set(err, WEIR_NO_MEMORY, "out of memory for the configuration");
     }
     if (status == WEIR_OK) {
-        char *attempts = settings_value(settings, "AWS_MAX_ATTEMPTS", "max_attempts");
-        status = parse_attempts(attempts, &config->max_attempts, err);
-        free(attempts);
+        status = load_attempts(settings, config, err);
     }
     config->ca_bundle = settings_value(settings, "AWS_CA_BUNDLE", "ca_bundle");
     return status;
@@ -270,8 +312,16 @@ enum weir_status aws_config_load(const struct aws_environment *environment, cons
                                  const char *region, struct aws_config *ret_config,
                                  struct weir_error *err)
 {
+    return aws_config_load_profile(environment, NULL, endpoint, region, ret_config, err);
+}
+
+enum weir_status aws_config_load_profile(const struct aws_environment *environment,
+                                         const char *profile, const char *endpoint,
+                                         const char *region, struct aws_config *ret_config,
+                                         struct weir_error *err)
+{
     struct aws_config config = {0};
-    enum weir_status status = settings_open(environment, NULL, &config.settings, err);
+    enum weir_status status = settings_open(environment, profile, &config.settings, err);
     if (status == WEIR_OK) {
         status = load_all(endpoint, region, &config, err);
     }

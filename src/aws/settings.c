@@ -40,6 +40,7 @@ static const char *const variables[] = {
     "AWS_METADATA_SERVICE_TIMEOUT",
     "AWS_PROFILE",
     "AWS_REGION",
+    "AWS_RETRY_MODE",
     "AWS_ROLE_ARN",
     "AWS_ROLE_SESSION_NAME",
     "AWS_SECRET_ACCESS_KEY",

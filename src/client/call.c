@@ -53,6 +53,7 @@ static void call_leave(struct weir_client *client, struct client_request *reques
 {
     pthread_mutex_lock(&client->mu);
     list_remove(client, request);
+    counters_call(client, request);
     pthread_mutex_unlock(&client->mu);
 }
 
@@ -96,39 +97,68 @@ static void fault_after(struct client_request *request)
 
 /* ---- attempts -------------------------------------------------------------------------------- */
 
-/* A token makes a transaction repeatable: AWS's SDKs add one too. */
-static enum weir_status add_token(struct weir_client *client, struct client_request *request)
+/* A member is added to a copy: the document is the caller's. */
+static enum weir_status add_member(struct client_request *request, const char *name,
+                                   struct weir_bytes text)
 {
-    const struct weir_value *document = request->document;
-    if (document == NULL || document->type != VALUE_M ||
-        value_get(document, "ClientRequestToken") != NULL) {
-        return WEIR_OK;
-    }
-    char *token = arena_alloc(request->arena, UUID_TEXT_SIZE);
     struct weir_value *copy = value_new_map(request->arena, VALUE_PLAIN);
-    for (uint32_t i = 0; i < document->u.map.count; i++) {
-        const struct value_member *member = &document->u.map.at[i];
+    for (uint32_t i = 0; i < request->document->u.map.count; i++) {
+        const struct value_member *member = &request->document->u.map.at[i];
         struct weir_value *node = value_add(request->arena, copy, member->name);
         if (node == NULL) {
             return WEIR_NO_MEMORY;
         }
         *node = member->value;
     }
-    if (token == NULL || copy == NULL) {
+    value_add_str(request->arena, copy, name, text);
+    if (value_get(copy, name) == NULL) {
+        return WEIR_NO_MEMORY;
+    }
+    request->document = copy;
+    return WEIR_OK;
+}
+
+static bool lacks(const struct client_request *request, const char *name)
+{
+    return request->document != NULL && request->document->type == VALUE_M &&
+           value_get(request->document, name) == NULL;
+}
+
+/* A token makes a transaction repeatable: AWS's SDKs add one too. */
+static enum weir_status add_token(struct weir_client *client, struct client_request *request)
+{
+    char *token = arena_alloc(request->arena, UUID_TEXT_SIZE);
+    if (token == NULL) {
         return WEIR_NO_MEMORY;
     }
     env_uuid4(client->env, token);
-    value_add_str(request->arena, copy, "ClientRequestToken", bytes_str(token));
-    request->document = copy;
-    return value_get(copy, "ClientRequestToken") == NULL ? WEIR_NO_MEMORY : WEIR_OK;
+    return add_member(request, "ClientRequestToken", bytes_str(token));
+}
+
+static enum weir_status complete_document(struct weir_client *client,
+                                          struct client_request *request)
+{
+    const struct operation *operation = operation_find(bytes_str(request->operation));
+    enum weir_status status = WEIR_OK;
+    if (operation->repeat == REPEAT_WITH_TOKEN && lacks(request, "ClientRequestToken")) {
+        status = add_token(client, request);
+    }
+    if (status == WEIR_OK && operation->counts &&
+        (client->count_capacity || request->count_capacity) &&
+        lacks(request, "ReturnConsumedCapacity")) {
+        status = add_member(request, "ReturnConsumedCapacity", BYTES_LIT("TOTAL"));
+    }
+    return status;
 }
 
 /* False: the request cannot be made, its error is filled. */
 static bool prepare(struct weir_client *client, struct client_request *request)
 {
-    const struct operation *operation = operation_find(bytes_str(request->operation));
     request->client = client;
     request->attempts = 0;
+    request->capacity = (struct weir_capacity){0};
+    request->pace = (struct pace_call){0};
+    request->request_id[0] = '\0';
     request->unknown = false;
     request->cancelled = false;
     request->backoff = NULL;
@@ -136,8 +166,8 @@ static bool prepare(struct weir_client *client, struct client_request *request)
     if (request->max_attempts == 0) {
         request->max_attempts = client->max_attempts;
     }
-    if (operation->repeat == REPEAT_WITH_TOKEN && add_token(client, request) != WEIR_OK) {
-        end_early(request, WEIR_NO_MEMORY, "out of memory for its token");
+    if (complete_document(client, request) != WEIR_OK) {
+        end_early(request, WEIR_NO_MEMORY, "out of memory for a request");
         return false;
     }
     return true;
@@ -160,6 +190,7 @@ static bool attempt_enter(struct weir_client *client, struct client_request *req
         request->response = NULL;
         request->error_members = NULL;
         request->error = (struct weir_error){0};
+        request->request_id[0] = '\0';
     }
     return open;
 }
@@ -180,16 +211,49 @@ static void attempt_leave(struct weir_client *client)
 static void attempt_judge(struct weir_client *client, struct client_request *request)
 {
     fault_after(request);
-    if (request->status == WEIR_OK) {
-        return;
+    bool ok = request->status == WEIR_OK;
+    if (!ok) {
+        retry_settle(request);
     }
-    retry_settle(request);
+    client_consumed(request->operation, ok ? request->response : request->error_members,
+                    &request->capacity);
+    pace_attempt_over(&client->pace, &request->pace, ok, !ok && retry_is_throttled(request),
+                      env_mono_ns(client->env));
     pthread_mutex_lock(&client->mu);
+    counters_attempt(client, request);
     bool closed = client->closed;
     pthread_mutex_unlock(&client->mu);
     if (closed && !request->cancelled && request->status == WEIR_CANCELLED) {
         end_closed(request);
     }
+}
+
+/* Whether another attempt follows. It is paid for here. */
+static bool attempt_again(struct weir_client *client, struct client_request *request)
+{
+    if (!retry_wanted(request, request->max_attempts)) {
+        return false;
+    }
+    bool paid = pace_take_retry(&client->pace, &request->pace, request->status == WEIR_TIMEOUT);
+    if (!paid) {
+        pthread_mutex_lock(&client->mu);
+        client->counters.quota_refused++;
+        pthread_mutex_unlock(&client->mu);
+    }
+    return paid;
+}
+
+/* 0: the next attempt may be sent now. */
+static uint64_t attempt_wait_ms(struct weir_client *client, struct client_request *request)
+{
+    return pace_wait_ms(&client->pace, &request->pace, env_mono_ns(client->env));
+}
+
+static void count_paced(struct weir_client *client, uint64_t wait_ms)
+{
+    pthread_mutex_lock(&client->mu);
+    client->counters.paced_ms += wait_ms;
+    pthread_mutex_unlock(&client->mu);
 }
 
 /* ---- synchronous ----------------------------------------------------------------------------- */
@@ -261,16 +325,29 @@ bool client_sleep(struct weir_client *client, uint64_t wait_ms)
     return open;
 }
 
+/* False when the client is closed. */
+static bool pace_sync(struct weir_client *client, struct client_request *request)
+{
+    bool open = true;
+    uint64_t wait_ms = attempt_wait_ms(client, request);
+    while (wait_ms > 0 && open) {
+        count_paced(client, wait_ms);
+        open = client_sleep(client, wait_ms);
+        wait_ms = attempt_wait_ms(client, request);
+    }
+    return open;
+}
+
 static void run_sync(struct weir_client *client, struct client_request *request)
 {
     for (;;) {
-        if (!attempt_enter(client, request)) {
+        if (!pace_sync(client, request) || !attempt_enter(client, request)) {
             end_closed(request);
             return;
         }
         attempt_sync(client, request);
         attempt_judge(client, request);
-        if (!retry_wanted(request, request->max_attempts)) {
+        if (!attempt_again(client, request)) {
             return;
         }
         if (!client_sleep(client, retry_delay_ms(client->env, request->attempts))) {
@@ -280,19 +357,24 @@ static void run_sync(struct weir_client *client, struct client_request *request)
     }
 }
 
+enum weir_status client_run(struct weir_client *client, struct client_request *request)
+{
+    call_enter(client, request);
+    if (prepare(client, request)) {
+        run_sync(client, request);
+    }
+    call_leave(client, request);
+    client_unref(client);
+    return request->status;
+}
+
 enum weir_status client_call(struct weir_client *client, const char *operation,
                              const struct weir_value *document, struct arena *arena,
                              struct weir_value **ret_response,
                              const struct weir_value **ret_error_members, struct weir_error *err)
 {
     struct client_request request = {.operation = operation, .document = document, .arena = arena};
-    call_enter(client, &request);
-    if (prepare(client, &request)) {
-        run_sync(client, &request);
-    }
-    call_leave(client, &request);
-    client_unref(client);
-    if (request.status == WEIR_OK) {
+    if (client_run(client, &request) == WEIR_OK) {
         if (ret_response != NULL) {
             *ret_response = request.response;
         }
@@ -370,23 +452,10 @@ static void attempt_async(struct weir_client *client, struct client_request *req
     attempt_leave(client);
 }
 
-static void on_backoff_over(void *arg)
-{
-    struct client_request *request = arg;
-    struct weir_client *client = request->client;
-    pthread_mutex_lock(&client->mu);
-    bool due = request->state == REQUEST_BACKOFF;
-    pthread_mutex_unlock(&client->mu);
-    if (due) {
-        /* Kept until attempt_async is done with the client: the request's own reference may go. */
-        client_ref(client);
-        attempt_async(client, request);
-        client_unref(client);
-    }
-}
+static void on_backoff_over(void *arg);
 
 /* False when the call ends instead: closed, or without memory for a timer as it is. */
-static bool backoff(struct weir_client *client, struct client_request *request)
+static bool backoff(struct weir_client *client, struct client_request *request, uint64_t wait_ms)
 {
     if (request->backoff == NULL) {
         request->backoff = loop_timer_new(request->loop, on_backoff_over, request);
@@ -401,12 +470,48 @@ static bool backoff(struct weir_client *client, struct client_request *request)
     }
     pthread_mutex_unlock(&client->mu);
     if (open) {
-        loop_timer_start(request->loop, request->backoff,
-                         retry_delay_ms(client->env, request->attempts));
+        loop_timer_start(request->loop, request->backoff, wait_ms);
     } else {
         end_closed(request);
     }
     return open;
+}
+
+/* Sends the next attempt, or waits for its turn. @thread the request's loop's */
+static void attempt_paced(void *arg)
+{
+    struct client_request *request = arg;
+    struct weir_client *client = request->client;
+    uint64_t wait_ms = attempt_wait_ms(client, request);
+    if (request->cancelled) {
+        on_end_cancelled(request);
+    } else if (wait_ms == 0) {
+        attempt_async(client, request);
+    } else {
+        count_paced(client, wait_ms);
+        end_early(request, WEIR_NO_MEMORY, "out of memory for a timer");
+        if (!backoff(client, request, wait_ms)) {
+            end(request);
+        }
+    }
+}
+
+static void on_backoff_over(void *arg)
+{
+    struct client_request *request = arg;
+    struct weir_client *client = request->client;
+    pthread_mutex_lock(&client->mu);
+    bool due = request->state == REQUEST_BACKOFF;
+    if (due) {
+        request->state = REQUEST_IDLE; /* from here on closing leaves it to the next attempt */
+    }
+    pthread_mutex_unlock(&client->mu);
+    if (due) {
+        /* Kept until attempt_async is done with the client: the request's own reference may go. */
+        client_ref(client);
+        attempt_paced(request);
+        client_unref(client);
+    }
 }
 
 static void on_attempt_over(void *arg)
@@ -414,31 +519,36 @@ static void on_attempt_over(void *arg)
     struct client_request *request = arg;
     struct weir_client *client = request->client;
     attempt_judge(client, request);
-    if (retry_wanted(request, request->max_attempts) && backoff(client, request)) {
+    if (attempt_again(client, request) &&
+        backoff(client, request, retry_delay_ms(client->env, request->attempts))) {
         return;
     }
     end(request);
 }
 
+/* A timer can only be made on the request's loop: one that has to wait is posted there. */
 void client_start(struct weir_client *client, struct client_request *request)
 {
     client_ref(client);
     call_enter(client, request);
-    if (prepare(client, request)) {
-        attempt_async(client, request);
-    } else {
+    if (!prepare(client, request)) {
         post(request, on_end);
+    } else if (attempt_wait_ms(client, request) > 0) {
+        post(request, attempt_paced);
+    } else {
+        attempt_async(client, request);
     }
     client_unref(client);
 }
 
+/* Closing has cancelled all attempts that run, and frees the transport: it is not touched then. */
 void client_cancel(struct client_request *request)
 {
     struct weir_client *client = request->client;
     bool waiting = false;
     request->cancelled = true;
     pthread_mutex_lock(&client->mu);
-    if (request->state == REQUEST_RUNNING) {
+    if (request->state == REQUEST_RUNNING && !client->closed) {
         client->transport->ops->cancel(client->transport, request);
     } else if (request->state == REQUEST_BACKOFF) {
         request->state = REQUEST_ENDING;

@@ -4,6 +4,7 @@
 #include "client/retry.h"
 
 #include "base/error.h"
+#include "base/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,6 +105,7 @@ void client_unref(struct weir_client *client)
     bool last = --client->refs == 0;
     pthread_mutex_unlock(&client->mu);
     if (last) {
+        pace_fini(&client->pace);
         (void)pthread_cond_destroy(&client->changed);
         (void)pthread_mutex_destroy(&client->mu);
         free(client->endpoint_name);
@@ -130,6 +132,7 @@ static struct weir_client *client_new(struct weir_env *env, const char *endpoint
     (void)pthread_mutex_init(&client->mu, NULL);
     (void)pthread_cond_init(&client->changed, &attributes);
     (void)pthread_condattr_destroy(&attributes);
+    pace_init(&client->pace, AWS_RETRY_STANDARD, env_mono_ns(env));
     client->env = env;
     client->refs = 1;
     return client;
@@ -140,17 +143,7 @@ static enum weir_status read_options(const struct weir_client_options *given,
                                      struct weir_client_options *ret_options,
                                      struct weir_error *err)
 {
-    *ret_options = (struct weir_client_options)WEIR_CLIENT_OPTIONS_INIT;
-    if (given == NULL) {
-        return WEIR_OK;
-    }
-    if (given->struct_size == 0) {
-        return error_set(err, WEIR_INVALID_ARGUMENT,
-                         "the options' struct_size is 0: use WEIR_CLIENT_OPTIONS_INIT");
-    }
-    size_t size = given->struct_size;
-    memcpy(ret_options, given, size < sizeof(*ret_options) ? size : sizeof(*ret_options));
-    return WEIR_OK;
+    return options_take(ret_options, sizeof(*ret_options), given, "WEIR_CLIENT_OPTIONS_INIT", err);
 }
 
 /* An engine in this process needs neither a region nor credentials, so nothing of AWS is read. */
@@ -159,18 +152,34 @@ static enum weir_status load_config(const struct weir_client_options *options,
                                     struct aws_config *ret_config, struct weir_error *err)
 {
     if (options->endpoint_url == NULL || is_http(options->endpoint_url)) {
-        return aws_config_load(environment, options->endpoint_url, options->region, ret_config,
-                               err);
+        return aws_config_load_profile(environment, options->profile, options->endpoint_url,
+                                       options->region, ret_config, err);
     }
     *ret_config = (struct aws_config){.endpoint = strdup(options->endpoint_url)};
     if (ret_config->endpoint == NULL) {
         return error_set(err, WEIR_NO_MEMORY, "out of memory for a client");
     }
     enum weir_status status = aws_config_attempts(environment, &ret_config->max_attempts, err);
+    if (status == WEIR_OK) {
+        status = aws_config_retry_mode(environment, &ret_config->retry_mode, err);
+    }
     if (status != WEIR_OK) {
         aws_config_fini(ret_config);
     }
     return status;
+}
+
+/* What was given explicitly, then what is configured, then the default. */
+static void choose(struct weir_client *client, const struct weir_client_options *options,
+                   const struct aws_config *config, enum aws_retry_mode given)
+{
+    client->max_attempts = options->max_attempts != 0  ? options->max_attempts
+                           : config->max_attempts != 0 ? config->max_attempts
+                                                       : RETRY_ATTEMPTS;
+    client->pace.mode = given != AWS_RETRY_UNSET                ? given
+                        : config->retry_mode != AWS_RETRY_UNSET ? config->retry_mode
+                                                                : AWS_RETRY_STANDARD;
+    client->count_capacity = options->count_capacity != 0;
 }
 
 enum weir_status client_open_with(const struct weir_client_options *options,
@@ -179,7 +188,11 @@ enum weir_status client_open_with(const struct weir_client_options *options,
 {
     struct weir_client_options known;
     struct aws_config config;
+    enum aws_retry_mode mode;
     enum weir_status status = read_options(options, &known, err);
+    if (status == WEIR_OK) {
+        status = aws_retry_mode_parse(known.retry_mode, &mode, err);
+    }
     if (status == WEIR_OK) {
         status = load_config(&known, environment, &config, err);
     }
@@ -193,9 +206,7 @@ enum weir_status client_open_with(const struct weir_client_options *options,
         status = transport_open(&known, &config, env, &client->transport, err);
     }
     if (status == WEIR_OK) {
-        client->max_attempts = known.max_attempts != 0    ? known.max_attempts
-                               : config.max_attempts != 0 ? config.max_attempts
-                                                          : RETRY_ATTEMPTS;
+        choose(client, &known, &config, mode);
         *ret_client = client;
     } else if (client != NULL) {
         client_unref(client);

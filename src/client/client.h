@@ -16,6 +16,7 @@
 
 #include "base/loop.h"
 #include "base/mailbox.h"
+#include "client/pace.h"
 #include "value/value.h"
 #include "weir/client.h"
 
@@ -29,7 +30,9 @@ struct client_request {
     const struct weir_value *document; /* in the arena, or outliving the call */
     struct arena *arena;               /* for the response; the client's until done() */
     uint32_t wait_ms;                  /* GetRecords: X-Weir-Wait-Ms; the time-out grows by it */
+    uint32_t timeout_ms;               /* of one attempt over HTTP; 0: the client's */
     uint32_t max_attempts;             /* 0: the client's */
+    bool count_capacity;               /* asks what it consumes, even if the client does not */
     struct loop *loop;                 /* where done() is called */
     void (*done)(struct client_request *request);
     void *arg;
@@ -40,6 +43,9 @@ struct client_request {
     struct weir_error error;     /* otherwise */
     const struct weir_value
         *error_members; /* the error's body (CancellationReasons, Item), or NULL */
+    uint32_t attempts;
+    struct weir_capacity capacity;        /* of all attempts */
+    char request_id[WEIR_REQUEST_ID_MAX]; /* of the last attempt */
 
     /* The client's. */
     struct mail mail;
@@ -47,7 +53,7 @@ struct client_request {
     struct weir_client *client;
     void (*complete)(struct client_request *request); /* the transport calls it, any thread */
     void *transport_state;
-    uint32_t attempts;
+    struct pace_call pace;
     bool cancelled;
     bool unknown;               /* an attempt of it may have been applied */
     uint8_t state;              /* under the client's lock, as the links are */
@@ -62,13 +68,18 @@ void client_start(struct weir_client *client, struct client_request *request);
  */
 void client_cancel(struct client_request *request);
 
+/* The same synchronously: the request's results are filled when it returns. loop and done are not
+ * used. @thread any but a loop's */
+enum weir_status client_run(struct weir_client *client, struct client_request *request);
+
 /* A synchronous call. *ret_error_members may be NULL. @thread any but a loop's */
 enum weir_status client_call(struct weir_client *client, const char *operation,
                              const struct weir_value *document, struct arena *arena,
                              struct weir_value **ret_response,
                              const struct weir_value **ret_error_members, struct weir_error *err);
 
-/* Adds the ConsumedCapacity of a response (one, or a list of them) to *sum. @thread any */
+/* Adds the ConsumedCapacity of an answer (one, or a list of them) to *sum; NULL has none. @thread
+ * any */
 void client_consumed(const char *operation, const struct weir_value *response,
                      struct weir_capacity *sum);
 

@@ -15,6 +15,8 @@
  *                                      ▼
  *                                    done()
  *
+ * A first attempt whose turn has not come (mode "adaptive") begins in BACKOFF.
+ *
  * Every request under way is in the client's list, so that closing reaches it, and holds a
  * reference, so that what closing leaves behind is freed by the last done().
  */
@@ -32,6 +34,9 @@ struct weir_client {
     struct client_transport *transport;
     char *endpoint_name;
     uint32_t max_attempts;
+    bool count_capacity;
+
+    struct pace pace; /* any thread */
 
     /* Under mu. */
     pthread_mutex_t mu;
@@ -40,6 +45,8 @@ struct weir_client {
     unsigned inside; /* threads in the transport's start or call */
     unsigned refs;
     struct client_request *under_way;
+    struct weir_capacity capacity;
+    struct weir_counters counters;
 };
 
 /* weir_client_open with an environment and clock of the caller's. */
@@ -56,6 +63,10 @@ void calls_close(struct weir_client *client);
 
 /* Waits; false when the client is closed before or meanwhile. @locks client->mu */
 bool client_sleep(struct weir_client *client, uint64_t wait_ms);
+
+/* Adds an attempt, and a call, that is over to the client's sums. client->mu is held. */
+void counters_attempt(struct weir_client *client, const struct client_request *request);
+void counters_call(struct weir_client *client, const struct client_request *request);
 
 /* HTTP: the transport of http: and https:, from a whole configuration. */
 enum weir_status transport_http_open(const struct aws_config *config,

@@ -22,6 +22,7 @@ struct operation {
     bool streams; /* DynamoDB Streams */
     bool writes;
     enum operation_repeat repeat;
+    bool counts; /* its request has the member ReturnConsumedCapacity */
 };
 
 /* One that is not in the table is a write of DynamoDB's that is never repeated. Never NULL. */

@@ -40,6 +40,35 @@ bool retry_wanted(const struct client_request *request, uint32_t attempts_max)
            operation_may_repeat(operation_find(bytes_str(request->operation)), request->document);
 }
 
+static bool cancelled_for(const struct client_request *request, const char *code)
+{
+    const struct weir_value *reasons = value_get(request->error_members, "CancellationReasons");
+    if (request->status != WEIR_TXN_CANCELED || reasons == NULL || reasons->type != VALUE_L) {
+        return false;
+    }
+    for (uint32_t i = 0; i < reasons->u.list.count; i++) {
+        const struct weir_value *found = value_get(&reasons->u.list.at[i], "Code");
+        if (found != NULL && found->type == VALUE_S && bytes_eq_str(found->u.bytes, code)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool retry_is_throttled(const struct client_request *request)
+{
+    enum weir_status status = request->status;
+    return status == WEIR_THROTTLED || status == WEIR_PROVISIONED_EXCEEDED ||
+           status == WEIR_TXN_IN_PROGRESS || cancelled_for(request, "ThrottlingError") ||
+           cancelled_for(request, "ProvisionedThroughputExceeded");
+}
+
+bool retry_is_condition(const struct client_request *request)
+{
+    return request->status == WEIR_CONDITION_FAILED ||
+           cancelled_for(request, "ConditionalCheckFailed");
+}
+
 uint64_t retry_delay_ms(struct weir_env *env, uint32_t attempts)
 {
     uint64_t bound = RETRY_BASE_MS;

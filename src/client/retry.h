@@ -23,6 +23,10 @@
 void retry_settle(struct client_request *request);
 /* Whether to make another attempt, of at most `attempts_max`. */
 bool retry_wanted(const struct client_request *request, uint32_t attempts_max);
+/* Whether the service refused the attempt for its rate, or for a condition; of a cancelled
+ * transaction, whether one of its elements was. */
+bool retry_is_throttled(const struct client_request *request);
+bool retry_is_condition(const struct client_request *request);
 /* How long to wait after `attempts` attempts: full jitter below base * 2^(attempts-1), capped. */
 uint64_t retry_delay_ms(struct weir_env *env, uint32_t attempts);
 

@@ -241,10 +241,10 @@ static void fill(struct client_request *request, const struct aws_http_request *
     } else {
         fill_refusal(request, http);
     }
+    memcpy(request->request_id, http->request_id, sizeof(request->request_id));
     if (request->status != WEIR_OK) {
         request->error.http_status = http->http_status;
-        (void)snprintf(request->error.request_id, sizeof(request->error.request_id), "%s",
-                       http->request_id);
+        memcpy(request->error.request_id, http->request_id, sizeof(request->error.request_id));
     }
 }
 
@@ -296,7 +296,8 @@ static void attempt_fill(struct attempt *attempt)
     http->endpoint = operation->streams ? &t->streams_endpoint : &t->endpoint;
     http->signer = credentials_none(t->credentials) ? NULL : &t->signer;
     http->body = buf_bytes(&attempt->body);
-    http->timeout_ms = t->timeout_ms + request->wait_ms;
+    http->timeout_ms =
+        (request->timeout_ms != 0 ? request->timeout_ms : t->timeout_ms) + request->wait_ms;
     http->resend = !operation->writes;
     http->done = on_done;
     http->arg = attempt;

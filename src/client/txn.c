@@ -8,32 +8,15 @@
  *
  * While it is uncertain nothing can be added: the token stands for exactly these elements.
  */
-#include "client/client_internal.h"
 #include "client/retry.h"
+#include "client/txn_internal.h"
 
 #include "base/error.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Commits that are made again because another transaction was in the way. */
 #define CONFLICT_ATTEMPTS 5
-
-struct element {
-    struct weir_value *document;
-    enum weir_status on_condition;
-};
-
-struct weir_txn {
-    struct weir_client *client; /* a reference */
-    struct arena *arena;
-    struct element elements[LIMIT_TRANSACT_ITEMS];
-    uint32_t count;
-    int32_t failed_index;
-    bool uncertain;
-    uint64_t uncertain_since_ns; /* when the first commit of this token began */
-    char token[UUID_TEXT_SIZE];
-};
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -45,14 +28,17 @@ enum weir_status weir_txn_new(struct weir_client *client, struct weir_txn **ret_
     }
     struct weir_txn *txn = calloc(1, sizeof(*txn));
     struct arena *arena = arena_new(LIMIT_REQUEST_ARENA_BYTES);
-    if (txn == NULL || arena == NULL) {
+    struct arena *reasons_arena = arena_new(LIMIT_REQUEST_ARENA_BYTES);
+    if (txn == NULL || arena == NULL || reasons_arena == NULL) {
         free(txn);
         arena_free(arena);
+        arena_free(reasons_arena);
         return error_set(err, WEIR_NO_MEMORY, "out of memory for a transaction");
     }
     client_ref(client);
     txn->client = client;
     txn->arena = arena;
+    txn->reasons_arena = reasons_arena;
     txn->failed_index = -1;
     env_uuid4(client->env, txn->token);
     *ret_txn = txn;
@@ -63,6 +49,7 @@ void weir_txn_free(struct weir_txn *txn)
 {
     if (txn != NULL) {
         arena_free(txn->arena);
+        arena_free(txn->reasons_arena);
         client_unref(txn->client);
         free(txn);
     }
@@ -82,11 +69,6 @@ uint32_t weir_txn_count(const struct weir_txn *txn)
     return txn == NULL ? 0 : txn->count;
 }
 
-int32_t weir_txn_failed_index(const struct weir_txn *txn)
-{
-    return txn == NULL ? -1 : txn->failed_index;
-}
-
 struct arena *txn_arena(struct weir_txn *txn)
 {
     return txn->arena;
@@ -98,7 +80,7 @@ struct weir_value *txn_element(struct weir_txn *txn, uint32_t index)
     return txn->elements[index].document;
 }
 
-static enum weir_status no_txn(struct weir_error *err)
+enum weir_status txn_missing(struct weir_error *err)
 {
     return error_set(err, WEIR_CLOSED, "no transaction: it was never made");
 }
@@ -140,7 +122,7 @@ enum weir_status weir_txn_add(struct weir_txn *txn, const char *json, size_t jso
 {
     struct weir_value *element = NULL;
     if (txn == NULL) {
-        return no_txn(err);
+        return txn_missing(err);
     }
     enum weir_status status = json_parse(txn->arena, bytes_of(json, json_len), &element, err);
     if (status != WEIR_OK) {
@@ -152,27 +134,6 @@ enum weir_status weir_txn_add(struct weir_txn *txn, const char *json, size_t jso
                          "Delete and ConditionCheck");
     }
     return txn_add_document(txn, element, WEIR_CONDITION_FAILED, err);
-}
-
-enum weir_status weir_txn_put(struct weir_txn *txn, const char *table, size_t table_len,
-                              const char *item_json, size_t item_json_len, struct weir_error *err)
-{
-    if (txn == NULL) {
-        return no_txn(err);
-    }
-    struct arena *a = txn->arena;
-    struct weir_value *item = NULL;
-    enum weir_status status = json_parse(a, bytes_of(item_json, item_json_len), &item, err);
-    if (status != WEIR_OK) {
-        return status;
-    }
-    struct weir_bytes name = arena_dup(a, bytes_of(table, table_len));
-    struct weir_value *element = value_new_map(a, VALUE_PLAIN);
-    struct weir_value *put = value_add_map(a, element, "Put");
-    value_add_str(a, put, "TableName", name);
-    value_add_value(a, put, "Item", item);
-    bool whole = name.ptr != NULL && put != NULL && put->u.map.count == 2;
-    return txn_add_document(txn, whole ? element : NULL, WEIR_CONDITION_FAILED, err);
 }
 
 /* ---- committing ------------------------------------------------------------------------------ */
@@ -193,94 +154,24 @@ static struct weir_value *txn_document(const struct weir_txn *txn, struct arena 
     return items == NULL ? NULL : document;
 }
 
-/* The element that cancelled it: its index, its code and its message. */
-struct reason {
-    int32_t index; /* -1: the service did not say */
-    struct weir_bytes code;
-    struct weir_bytes message;
-};
-
-static struct weir_bytes text_member(const struct weir_value *map, const char *name)
-{
-    const struct weir_value *text = value_get(map, name);
-    return text == NULL || text->type != VALUE_S ? BYTES_NONE : text->u.bytes;
-}
-
-static struct reason first_reason(const struct weir_txn *txn, const struct weir_value *members)
-{
-    const struct weir_value *reasons = value_get(members, "CancellationReasons");
-    if (reasons != NULL && reasons->type == VALUE_L) {
-        for (uint32_t i = 0; i < reasons->u.list.count && i < txn->count; i++) {
-            struct weir_bytes code = text_member(&reasons->u.list.at[i], "Code");
-            if (code.len > 0 && !bytes_eq_str(code, "None")) {
-                return (struct reason){(int32_t)i, code,
-                                       text_member(&reasons->u.list.at[i], "Message")};
-            }
-        }
-    }
-    return (struct reason){.index = -1};
-}
-
-static enum weir_status reason_status(const struct weir_txn *txn, const struct reason *reason)
-{
-    static const struct {
-        const char *code;
-        enum weir_status status;
-    } codes[] = {
-        {"TransactionConflict", WEIR_TXN_CONFLICT},
-        {"ThrottlingError", WEIR_THROTTLED},
-        {"ProvisionedThroughputExceeded", WEIR_PROVISIONED_EXCEEDED},
-        {"ItemCollectionSizeLimitExceeded", WEIR_COLLECTION_TOO_LARGE},
-        {"ValidationError", WEIR_VALIDATION},
-        {"AccessDenied", WEIR_ACCESS_DENIED},
-    };
-    if (reason->index >= 0 && bytes_eq_str(reason->code, "ConditionalCheckFailed")) {
-        return txn->elements[reason->index].on_condition;
-    }
-    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-        if (bytes_eq_str(reason->code, codes[i].code)) {
-            return codes[i].status;
-        }
-    }
-    return WEIR_TXN_CANCELED;
-}
-
-/* Turns "cancelled" into what its first failing element means. */
-static enum weir_status explain(struct weir_txn *txn, const struct weir_value *members,
-                                struct weir_error *error)
-{
-    struct reason reason = first_reason(txn, members);
-    if (reason.index < 0) {
-        return WEIR_TXN_CANCELED;
-    }
-    struct weir_error whole = *error;
-    enum weir_status status = reason_status(txn, &reason);
-    (void)error_set(error, status, "element %d of the transaction: %.*s: %.*s", reason.index,
-                    BYTES_ARG(reason.code), BYTES_ARG(reason.message));
-    memcpy(error->code, whole.code, sizeof(error->code));
-    memcpy(error->request_id, whole.request_id, sizeof(error->request_id));
-    error->http_status = whole.http_status;
-    error->outcome = whole.outcome;
-    txn->failed_index = reason.index;
-    return status;
-}
-
 /* One TransactWriteItems, with its retries. */
 static enum weir_status commit_once(struct weir_txn *txn, struct weir_error *error)
 {
     struct arena *arena = arena_new(LIMIT_REQUEST_ARENA_BYTES);
-    const struct weir_value *members = NULL;
-    struct weir_value *document = arena == NULL ? NULL : txn_document(txn, arena);
+    struct client_request request = {.operation = "TransactWriteItems", .arena = arena};
     enum weir_status status;
-    txn->failed_index = -1;
-    if (document == NULL) {
+    reasons_clear(txn);
+    request.document = arena == NULL ? NULL : txn_document(txn, arena);
+    if (request.document == NULL) {
         status = error_set(error, WEIR_NO_MEMORY, "out of memory for a transaction");
     } else {
-        status =
-            client_call(txn->client, "TransactWriteItems", document, arena, NULL, &members, error);
+        status = client_run(txn->client, &request);
+        *error = request.error;
+        txn->capacity.read_units += request.capacity.read_units;
+        txn->capacity.write_units += request.capacity.write_units;
     }
     if (status == WEIR_TXN_CANCELED) {
-        status = explain(txn, members, error);
+        status = reasons_take(txn, request.error_members, error);
     }
     arena_free(arena);
     return status;
@@ -323,9 +214,10 @@ enum weir_status weir_txn_commit(struct weir_txn *txn, struct weir_error *err)
 {
     struct weir_error error = {0};
     if (txn == NULL) {
-        return no_txn(err);
+        return txn_missing(err);
     }
-    txn->failed_index = -1;
+    reasons_clear(txn);
+    txn->capacity = (struct weir_capacity){0};
     if (txn->count == 0) {
         return WEIR_OK;
     }

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 64
+#define CONNECTIONS_MAX 300 /* a client has 256, and may leave some behind */
 #define REQUESTS_MAX 256
 
 struct connection {
@@ -40,6 +40,8 @@ struct script_server {
     pthread_cond_t arrived;
     char *requests[REQUESTS_MAX]; /* under mu */
     unsigned count;               /* under mu */
+    unsigned accepted;            /* under mu */
+    unsigned reset_next;          /* under mu */
 };
 
 static void drop(struct connection *c)
@@ -156,9 +158,26 @@ static void accept_on(struct script_server *s, struct connection *c, int fd)
     }
 }
 
+/* Whether the connection is one that is reset. */
+static bool count_connection(struct script_server *s)
+{
+    pthread_mutex_lock(&s->mu);
+    bool reset = s->reset_next > 0;
+    s->reset_next -= reset;
+    s->accepted++;
+    pthread_mutex_unlock(&s->mu);
+    return reset;
+}
+
 static void accept_one(struct script_server *s)
 {
+    static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     int fd = accept(s->listener, NULL, NULL);
+    if (fd >= 0 && count_connection(s)) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        (void)close(fd);
+        return;
+    }
     for (size_t i = 0; fd >= 0 && i < CONNECTIONS_MAX; i++) {
         if (s->connections[i].fd < 0) {
             accept_on(s, &s->connections[i], fd);
@@ -196,7 +215,7 @@ static int listen_anywhere(uint16_t *ret_port)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int failed = bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 64) != 0 ||
+    int failed = bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 300) != 0 ||
                  getsockname(fd, (struct sockaddr *)&address, &size) != 0;
     assert(!failed);
     *ret_port = ntohs(address.sin_port);
@@ -300,6 +319,21 @@ unsigned script_server_count(struct script_server *s)
     unsigned count = s->count;
     pthread_mutex_unlock(&s->mu);
     return count;
+}
+
+unsigned script_server_connections(struct script_server *s)
+{
+    pthread_mutex_lock(&s->mu);
+    unsigned accepted = s->accepted;
+    pthread_mutex_unlock(&s->mu);
+    return accepted;
+}
+
+void script_server_reset_next(struct script_server *s, unsigned count)
+{
+    pthread_mutex_lock(&s->mu);
+    s->reset_next = count;
+    pthread_mutex_unlock(&s->mu);
 }
 
 void script_server_await(struct script_server *s, unsigned count)

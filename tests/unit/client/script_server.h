@@ -35,6 +35,10 @@ void script_server_stop(struct script_server *server);
 uint16_t script_server_port(const struct script_server *server);
 /* Whole requests so far. @thread any */
 unsigned script_server_count(struct script_server *server);
+/* Connections accepted so far. @thread any */
+unsigned script_server_connections(struct script_server *server);
+/* The next `count` connections are reset when they are accepted, before anything is read. */
+void script_server_reset_next(struct script_server *server, unsigned count);
 /* Waits for that many. */
 void script_server_await(struct script_server *server, unsigned count);
 /* Text of the i-th request, good until stop. */

@@ -495,9 +495,11 @@ static void connection_is_kept(void **state)
     (void)state;
     struct fixture f;
     fixture_open(&f, NULL, 0, 1);
-    for (int i = 0; i < 100; i++) { /* the server holds at most 64 connections */
+    for (int i = 0; i < 100; i++) {
         assert_int_equal(fixture_call(&f, i % 2 == 0 ? "PutItem" : "GetItem", PUT), WEIR_OK);
     }
+    assert_int_equal(script_server_count(f.server), 100);
+    assert_int_equal(script_server_connections(f.server), 1);
     fixture_close(&f);
 }
 
