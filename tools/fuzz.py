@@ -19,6 +19,11 @@ TARGETS = {
     "plain-json": ("tests/fuzz/value/fuzz_value_plain_json",
                    "tests/fuzz/value/corpus_plain_json"),
     "storage": ("tests/fuzz/value/fuzz_value_storage", "tests/fuzz/value/corpus_storage"),
+    "path": ("tests/fuzz/client/fuzz_client_path", "tests/fuzz/client/corpus_path"),
+    "authorization": ("tests/fuzz/server/fuzz_server_authorization",
+                      "tests/fuzz/server/corpus_authorization"),
+    "keys": ("tests/fuzz/server/fuzz_server_keys", "tests/fuzz/server/corpus_keys"),
+    "weather": ("tests/fuzz/server/fuzz_server_weather", "tests/fuzz/server/corpus_weather"),
     "expr": ("tests/fuzz/expr/fuzz_expr", "tests/fuzz/expr/corpus"),
 }
 BUILD = "build/fuzz"

@@ -18,7 +18,7 @@ LAYERS = {
     "kv": ["base"],
     "engine": ["kv", "expr", "value", "base"],
     "api": ["engine", "expr", "value", "base"],
-    "server": ["api", "value", "base"],
+    "server": ["aws", "api", "value", "base"],
     "aws": ["value", "base"],
     "client": ["aws", "value", "base"],
     "embed": ["client", "api", "engine", "kv", "value", "base"],

@@ -29,8 +29,55 @@ void answer_refuse(struct request *request, int status, const char *type, const 
                                       .is_api = true};
 }
 
+void answer_unauthenticated(struct request *request)
+{
+    struct buf *out = &request->out;
+    buf_reset(out);
+    buf_printf(out, "{\"__type\":\"%s\"", request->verdict.type);
+    if (request->verdict.message != NULL) {
+        buf_put_str(out, ",\"message\":");
+        json_write_string(out, bytes_str(request->verdict.message));
+    }
+    buf_put_str(out, "}");
+    request->answer = (struct answer){
+        .status = 400, .content_type = TYPE_API, .body = buf_bytes(out), .is_api = true};
+}
+
+void answer_weather(struct request *request)
+{
+    struct weather_error error = weather_error_of(request->fate.action);
+    if (error.type == NULL) {
+        request->answer = (struct answer){.drop = true};
+    } else {
+        answer_refuse(request, error.status, error.type, error.message);
+    }
+}
+
+/* The call is done: what the weather makes of its result. False when that is the answer. */
+static bool weather_passes(struct request *request)
+{
+    struct api_call *call = &request->call;
+    if (request->fate.action == WEATHER_ERROR_500_AFTER ||
+        request->fate.action == WEATHER_DROP_AFTER) {
+        answer_weather(request);
+        return false;
+    }
+    if (request->rest != NULL && call->status == WEIR_OK) {
+        call->response = weather_add_rest(request->arena, call->response, request->rest);
+        if (call->response == NULL) {
+            answer_refuse(request, 500, "com.amazonaws.dynamodb.v20120810#InternalServerError",
+                          "The answer is too large for the memory of one request");
+            return false;
+        }
+    }
+    return true;
+}
+
 void answer_call(struct request *request)
 {
+    if (request->fate.action != WEATHER_NONE && !weather_passes(request)) {
+        return;
+    }
     buf_reset(&request->out);
     api_render(&request->call, &request->out);
     if (buf_status(&request->out) != WEIR_OK) {
@@ -135,14 +182,36 @@ static void add_headers(const struct request *request, struct MHD_Response *resp
     }
 }
 
+/* Gives the former half of the body, and then ends the connection. */
+static ssize_t read_half(void *arg, uint64_t pos, char *to, size_t max)
+{
+    struct weir_bytes body = ((const struct request *)arg)->answer.body;
+    size_t half = body.len / 2;
+    if (pos >= half) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    size_t size = half - (size_t)pos < max ? half - (size_t)pos : max;
+    memcpy(to, body.ptr + pos, size);
+    return (ssize_t)size;
+}
+
+static struct MHD_Response *response_new(struct request *request)
+{
+    struct weir_bytes body = request->answer.body;
+    if (request->fate.action == WEATHER_CUT) {
+        return MHD_create_response_from_callback(body.len, 4096, read_half, request, NULL);
+    }
+    return MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.ptr,
+                                           MHD_RESPMEM_PERSISTENT);
+}
+
 enum MHD_Result answer_send(struct request *request)
 {
     const struct answer *answer = &request->answer;
-    if (fault_hit(FAULT_SERVER_BEFORE_ANSWER)) {
+    if (fault_hit(FAULT_SERVER_BEFORE_ANSWER) || answer->drop) {
         return MHD_NO; /* the client sees a connection that ended */
     }
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        answer->body.len, (void *)(uintptr_t)answer->body.ptr, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = response_new(request);
     if (response == NULL) {
         return MHD_NO;
     }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -16,6 +17,10 @@
 #define PUMP_ROUNDS 4
 
 #define NS_PER_MS 1000000u
+
+/* Memory that is free at the end of a heap is kept up to here, see keep_memory. */
+#define KEPT_BYTES (128 * 1024 * 1024)
+#define MAPPED_BYTES_MIN (4 * 1024 * 1024)
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
@@ -58,7 +63,7 @@ static struct peer *peer_new(struct front *front, struct MHD_Connection *connect
 static void peer_free(struct peer *peer)
 {
     if (peer->request != NULL) {
-        request_free(peer->request);
+        request_end(peer->request);
     }
     peer->prev->next = peer->next;
     peer->next->prev = peer->prev;
@@ -69,8 +74,10 @@ static void peer_free(struct peer *peer)
 static void on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
 {
+    struct front *front = arg;
+    front->steps++;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *socket_context = peer_new(arg, connection);
+        *socket_context = peer_new(front, connection);
     } else if (*socket_context != NULL) {
         peer_free(*socket_context);
         *socket_context = NULL;
@@ -80,14 +87,13 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
 /* The request line is there: the deadline of the rest begins. */
 static void *on_request_line(void *arg, const char *uri, struct MHD_Connection *connection)
 {
-    (void)uri;
     struct front *front = arg;
     struct peer *peer = peer_of(connection);
     if (peer == NULL) {
         return NULL;
     }
     WEIR_ASSERT(peer->request == NULL);
-    peer->request = request_new(front, peer);
+    peer->request = request_new(front, peer, uri);
     return peer->request;
 }
 
@@ -118,7 +124,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **re
     peer->is_used = true;
     peer->since_ns = front->now_ns;
     *request_context = NULL;
-    request_free(request);
+    request_end(request);
 }
 
 /* ---- the sweep ------------------------------------------------------------------------------- */
@@ -200,15 +206,25 @@ void front_hold(struct front *front)
     }
 }
 
-/* Runs the daemon until it waits for the network, or has had its rounds. */
+/*
+ * Runs the daemon until it waits for the network, or has had its rounds. While requests linger it
+ * always says that it has more to do: then a round in which it did no more than ask for their
+ * answers is the last, and what else it may have waits for the timer or the network.
+ */
 static void pump(struct front *front)
 {
     MHD_UNSIGNED_LONG_LONG after_ms = 0;
     bool has_more = true;
-    for (unsigned i = 0; i < PUMP_ROUNDS && has_more && after_ms == 0; i++) {
+    bool goes_on = true;
+    for (unsigned i = 0; i < PUMP_ROUNDS && has_more && after_ms == 0 && goes_on; i++) {
+        uint64_t steps = front->steps;
         (void)MHD_run(front->daemon);
         flush(front);
         has_more = daemon_has_more(front, &after_ms);
+        goes_on = front->lingering == 0 || front->steps != steps;
+    }
+    if (front->lingering > 0 && after_ms == 0) {
+        after_ms = SERVER_LINGER_MS;
     }
     if (has_more) {
         loop_timer_start(front->loop, front->pump_timer, after_ms);
@@ -219,7 +235,7 @@ static void pump(struct front *front)
     }
     if (front->is_stopping) {
         sweep(front);
-        if (front->peers.next == &front->peers) {
+        if (front->peers.next == &front->peers && front->abandoned == 0) {
             loop_stop(front->loop);
         }
     }
@@ -295,6 +311,11 @@ static void on_stop(void *arg)
     front->is_stopping = true;
     /* The socket is the server's to close. */
     (void)MHD_quiesce_daemon(front->daemon);
+    for (struct peer *peer = front->peers.next; peer != &front->peers; peer = peer->next) {
+        if (peer->request != NULL) {
+            run_hurry(peer->request);
+        }
+    }
     loop_timer_start(front->loop, front->stop_timer, front->server->stop_ms);
     on_ready(front, 0);
 }
@@ -350,8 +371,22 @@ static bool watch(struct front *front)
     return true;
 }
 
+/*
+ * RocksDB takes its memtables by the megabyte and gives all of one back at a flush. glibc would
+ * return that to the system, and each page would be cleared and mapped again for the next: one page
+ * fault for every ten writes. The process is the server's, so the setting is too.
+ */
+static void keep_memory(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+#endif
+}
+
 enum weir_status front_init(struct front *front, struct server *server, struct weir_error *err)
 {
+    keep_memory();
     front->server = server;
     front->peers.next = front->peers.prev = &front->peers;
     front->chance_used = sizeof(front->chance);
@@ -396,11 +431,11 @@ void front_fini(struct front *front)
         (void)MHD_quiesce_daemon(front->daemon);
         MHD_stop_daemon(front->daemon);
     }
+    request_free_all(front); /* they have timers of the loop */
     if (front->loop != NULL) {
         loop_free(front->loop);
         mailbox_fini(&front->box);
     }
-    request_free_all(front);
     gzip_fini(&front->gzip);
     free(front->counters.operations);
 }

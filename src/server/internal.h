@@ -16,12 +16,18 @@
  *         │          │  ▲  ▲      ▲
  *         │          ▼  │  │      │
  *         │     WAITING─┘  │      │      the connection is suspended in
- *         │       ▲        │      │      WAITING and AWAY
+ *         │       ▲        │      │      WAITING and AWAY, or lingers
  *         └────► AWAY ─────┴──────┘
  *
  * While AWAY it belongs to a thread of the pool, which hands it back through the front's mailbox.
  * A wake of the API comes through the same mailbox, from any thread. Since the front alone takes
  * from it, a wake or a return is never seen before the front has suspended the connection.
+ *
+ * Suspending and resuming cost as much as receiving the request, and most writes are committed
+ * within a turn or two. So a connection whose call does not wait on purpose lingers first:
+ * libmicrohttpd asks for its answer in each of its turns, and only when it did so
+ * SERVER_LINGER_TURNS times is the connection suspended. A connection that lingers may end
+ * meanwhile: its request is then abandoned, and freed when the API is done with it.
  */
 
 #include <microhttpd.h>
@@ -31,6 +37,8 @@
 #include "server/gzip.h"
 #include "server/pool.h"
 #include "server/server.h"
+#include "server/signature.h"
+#include "server/weather.h"
 
 /* An idle connection is kept for longer than clients keep theirs, so that they close first. */
 #define SERVER_IDLE_MS (180 * 1000)
@@ -43,6 +51,10 @@
 #define SERVER_KEEP_REQUESTS 256
 /* Writes of one turn of the loop go to the committer together, but so many at most. */
 #define SERVER_HELD_MAX 32
+/* Turns of libmicrohttpd that a request lingers before its connection is suspended, and how long
+ * the loop sleeps between them when nothing else happens. */
+#define SERVER_LINGER_TURNS 16
+#define SERVER_LINGER_MS 1
 /* What the large bodies (above SERVER_OFF_LOOP_BYTES) of one front may take together. */
 #define SERVER_LARGE_BYTES ((size_t)256 * 1024 * 1024)
 /* A body over its limit is read to its end before the answer, up to here. */
@@ -65,13 +77,14 @@ enum weir_status server_start_tuned(const struct server_options *options,
 /* One writer, the front's thread; read by any. Each but the gauges only grows. */
 struct front_counters {
     uint64_t requests;
-    uint64_t errors;      /* answers of status 400 and above */
-    uint64_t connections; /* accepted */
-    uint64_t open;        /* gauge: connections */
-    uint64_t suspended;   /* gauge: connections */
-    uint64_t cut;         /* connections closed at a deadline */
-    uint64_t away;        /* calls that went to the pool */
-    uint64_t *operations; /* one for each of api_operation_names */
+    uint64_t errors;          /* answers of status 400 and above */
+    uint64_t connections;     /* accepted */
+    uint64_t open;            /* gauge: connections */
+    uint64_t suspended;       /* gauge: connections */
+    uint64_t cut;             /* connections closed at a deadline */
+    uint64_t away;            /* calls that went to the pool */
+    uint64_t unauthenticated; /* calls whose signature was refused */
+    uint64_t *operations;     /* one for each of api_operation_names */
 };
 
 enum request_state {
@@ -103,6 +116,7 @@ struct answer {
     bool is_api;            /* with the headers of the DynamoDB protocol */
     bool is_packed;         /* gzip */
     bool close;             /* the connection cannot go on */
+    bool drop;              /* the connection ends instead */
     const char *allow;      /* NULL, or the header's value */
 };
 
@@ -116,6 +130,9 @@ struct request {
     enum request_state state;
     uint64_t since_ns; /* of RECEIVING, and of SENDING */
     bool is_suspended;
+    bool lingers;
+    bool is_abandoned; /* its connection is gone */
+    unsigned linger_turns;
     bool headers_seen;
     bool is_cross_origin; /* from a page whose origin was allowed: answers say so */
     int drop_status;      /* not 0: the rest of the body is dropped, and this is its answer */
@@ -131,7 +148,16 @@ struct request {
     struct weir_value *document;
     struct letter wake;
     struct letter home;
-    bool was_woken; /* a wake came while AWAY */
+    bool was_woken;                     /* a wake came while AWAY */
+    struct weir_bytes uri;              /* as it came; only when signatures are required */
+    const struct sigv4_header *headers; /* all; only when signatures are required */
+    size_t header_count;
+    struct signature_verdict verdict;
+    struct weather_fate fate;
+    const struct weir_value *rest; /* of a halved batch: what the API did not see */
+    struct loop_timer *late_timer; /* made when first needed */
+    bool is_late;                  /* WAITING with its answer made, for late_timer */
+    bool is_due;                   /* late_timer fired: the wake is on its way */
     struct pool_job job;
     enum request_errand errand;
     enum api_progress progress;    /* of ERRAND_RESUME */
@@ -164,7 +190,10 @@ struct front {
     struct loop_timer *sweep_timer;
     struct loop_timer *stop_timer;
     bool pump_timer_runs;
-    unsigned held; /* calls since the last flush that may wait for it */
+    unsigned held;      /* calls since the last flush that may wait for it */
+    unsigned lingering; /* requests */
+    unsigned abandoned; /* requests */
+    uint64_t steps;     /* calls of libmicrohttpd that were more than asking again */
     bool sweep_runs;
     bool is_stopping;
     bool is_past_stop; /* the stop's deadline is over */
@@ -195,6 +224,10 @@ struct server {
     struct weir_env *env;
     struct server_tuning tuning;
     struct host_rules hosts;
+    struct signature_keys *signature_keys; /* NULL: none are required */
+    struct weir_bytes signature_region;    /* len 0: any */
+    char *signature_region_text;           /* what it is a view of */
+    struct weather *weather;               /* NULL: none */
     uint16_t port;
     int listen_fd;
     struct front *fronts;
@@ -242,9 +275,11 @@ void front_hold(struct front *front);
 void front_request_id(struct front *front, char to[SERVER_REQUEST_ID_SIZE]);
 
 /* request.c. All on the front's thread. */
-struct request *request_new(struct front *front, struct peer *peer);
+struct request *request_new(struct front *front, struct peer *peer, const char *uri);
 void request_free(struct request *request);
 void request_free_all(struct front *front); /* the kept ones */
+/* Its connection is gone: frees it, now or when the API is done with it. */
+void request_end(struct request *request);
 /* The two callbacks of libmicrohttpd in a request's life. */
 enum MHD_Result request_handle(struct request *request, struct MHD_Connection *connection,
                                const char *url, const char *method, const char *version,
@@ -259,9 +294,16 @@ void run_start(struct request *request);
 void run_woken(struct request *request);
 void run_returned(struct request *request);
 
-/* answer.c. The first four make the answer; answer_send gives it to libmicrohttpd. */
+/* The answer of a request that is held back leaves now: nobody has the time to wait for it. */
+void run_hurry(struct request *request);
+
+/* answer.c. The first ones make the answer; answer_send gives it to libmicrohttpd. */
 void answer_call(struct request *request); /* of a finished call. @thread its owner's */
 void answer_refuse(struct request *request, int status, const char *type, const char *message);
+/* Of a call whose signature was refused. */
+void answer_unauthenticated(struct request *request);
+/* What the weather answers, or does, before the call reached the API. */
+void answer_weather(struct request *request);
 void answer_text(struct request *request, int status, const char *content_type);
 void answer_preflight(struct request *request);
 /* Whether the client takes gzip and it is worth it; then answer_pack makes it. */

@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 
 #define TYPE_TEXT "text/plain; charset=utf-8"
@@ -98,6 +99,16 @@ static void metric_operations(struct buf *body, const struct server *server)
     }
 }
 
+static void metric_weather(struct buf *body, const struct weather *weather)
+{
+    buf_put_str(body, "# HELP weir_server_faults_total Calls on which a rule of the faults acted.\n"
+                      "# TYPE weir_server_faults_total counter\n");
+    for (unsigned i = 0; i < weather_rule_count(weather); i++) {
+        buf_printf(body, "weir_server_faults_total{rule=\"%s\"} %" PRIu64 "\n",
+                   weather_rule_text(weather, i), weather_rule_fired(weather, i));
+    }
+}
+
 static int render_metrics(void *arg, struct buf *body)
 {
     const struct server *server = arg;
@@ -116,7 +127,12 @@ static int render_metrics(void *arg, struct buf *body)
            sum.suspended);
     metric(body, "weir_server_calls_blocking_total", "counter",
            "Steps of calls that were done on a thread that may block.", sum.away);
+    metric(body, "weir_server_calls_unauthenticated_total", "counter",
+           "Calls refused because of their signature.", sum.unauthenticated);
     metric_operations(body, server);
+    if (server->weather != NULL) {
+        metric_weather(body, server->weather);
+    }
     return MHD_HTTP_OK;
 }
 
@@ -182,10 +198,45 @@ static bool page_find(struct server *server, const char *path, struct server_pag
     return mount != NULL;
 }
 
+static bool is_health(const char *path)
+{
+    return strcmp(path, "/") == 0 || strcmp(path, "/livez") == 0 || strcmp(path, "/readyz") == 0;
+}
+
+static bool is_from_loopback(const struct request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info == NULL || info->client_addr == NULL) {
+        return false;
+    }
+    if (info->client_addr->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)info->client_addr;
+        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+    }
+    const struct sockaddr_in6 *v6 = (const void *)info->client_addr;
+    return info->client_addr->sa_family == AF_INET6 &&
+           (IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+            (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127));
+}
+
+/* Pages cannot be signed: where calls must be, others than this machine see its health only. */
+static bool is_closed(const struct request *request, const char *path)
+{
+    return request->front->server->signature_keys != NULL && !is_health(path) &&
+           !is_from_loopback(request);
+}
+
 void pages_answer(struct request *request, const char *path)
 {
     struct server_page page;
     buf_reset(&request->out);
+    if (is_closed(request, path)) {
+        buf_put_str(&request->out,
+                    "this server requires signatures: the page is for this machine\n");
+        answer_text(request, MHD_HTTP_FORBIDDEN, TYPE_TEXT);
+        return;
+    }
     if (page_find(request->front->server, path, &page)) {
         int status = page.render(page.arg, &request->out);
         answer_text(request, status, page.content_type);

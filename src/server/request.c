@@ -38,6 +38,7 @@ static void request_destroy(struct request *request)
     buf_fini(&request->out);
     buf_fini(&request->packed);
     arena_free(request->arena);
+    loop_timer_free(request->front->loop, request->late_timer);
     free(request);
 }
 
@@ -61,7 +62,7 @@ static struct request *request_create(struct front *front)
     return request;
 }
 
-struct request *request_new(struct front *front, struct peer *peer)
+struct request *request_new(struct front *front, struct peer *peer, const char *uri)
 {
     struct request *request = front->free_requests;
     if (request != NULL) {
@@ -75,6 +76,10 @@ struct request *request_new(struct front *front, struct peer *peer)
     }
     request->peer = peer;
     request->since_ns = front->now_ns;
+    if (front->server->signature_keys != NULL) {
+        /* libmicrohttpd will decode it in place. Without memory it is empty, and refused. */
+        request->uri = arena_dup(request->arena, bytes_str(uri));
+    }
     request_move(request, REQUEST_RECEIVING);
     return request;
 }
@@ -103,12 +108,18 @@ void request_free(struct request *request)
     buf_recycle(&request->packed);
     request->connection = NULL;
     request->peer = NULL;
-    request->headers_seen = request->is_cross_origin = false;
+    request->headers_seen = request->is_cross_origin = request->is_abandoned = false;
     request->body_seen = 0;
     request->drop_status = 0;
     request->head = (struct request_head){0};
     request->answer = (struct answer){0};
     request->document = NULL;
+    request->uri = BYTES_NONE;
+    request->headers = NULL;
+    request->header_count = 0;
+    request->verdict = (struct signature_verdict){0};
+    request->fate = (struct weather_fate){0};
+    request->rest = NULL;
     request->next_free = front->free_requests;
     front->free_requests = request;
     front->free_count++;
@@ -132,6 +143,37 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
     (void)kind;
     head_add(arg, bytes_of(key, key_size), bytes_of(value, value == NULL ? 0 : value_size));
     return MHD_YES;
+}
+
+struct header_list {
+    struct sigv4_header *at;
+    size_t count, room;
+};
+
+static enum MHD_Result on_any_header(void *arg, enum MHD_ValueKind kind, const char *key,
+                                     size_t key_size, const char *value, size_t value_size)
+{
+    (void)kind;
+    struct header_list *list = arg;
+    if (list->count < list->room) {
+        list->at[list->count++] = (struct sigv4_header){
+            bytes_of(key, key_size), bytes_of(value, value == NULL ? 0 : value_size)};
+    }
+    return MHD_YES;
+}
+
+/* For the signature, which may be checked on a thread of the pool: libmicrohttpd is this one's. */
+static void keep_headers(struct request *request)
+{
+    int count = MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, NULL, NULL);
+    struct header_list list = {.room = count > 0 ? (size_t)count : 0};
+    list.at = ARENA_ARRAY(request->arena, struct sigv4_header, list.room);
+    if (list.at != NULL) {
+        (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, on_any_header,
+                                          &list);
+        request->headers = list.at;
+        request->header_count = list.count;
+    }
 }
 
 static enum head_method method_of(const char *method)
@@ -158,6 +200,9 @@ static enum MHD_Result on_head(struct request *request, const char *method, cons
     head->method = method_of(method);
     head->is_http10 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
     (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, on_header, head);
+    if (request->front->server->signature_keys != NULL) {
+        keep_headers(request);
+    }
     struct refusal refusal = head_check(head, &request->front->server->hosts);
     if (refusal.status == 0) {
         request->is_cross_origin = head->origin.len > 0;
@@ -267,10 +312,50 @@ static void resume(struct request *request)
     MHD_resume_connection(request->connection);
 }
 
+static void linger_begin(struct request *request)
+{
+    request->lingers = true;
+    request->linger_turns = 0;
+    request->front->lingering++;
+}
+
+static void linger_end(struct request *request)
+{
+    request->lingers = false;
+    request->front->lingering--;
+}
+
+/* libmicrohttpd asks for an answer that is not there yet. */
+static void ask_again(struct request *request)
+{
+    if (request->linger_turns < SERVER_LINGER_TURNS) {
+        request->linger_turns++;
+    } else {
+        linger_end(request);
+        suspend(request);
+    }
+}
+
+/* The API has the request, and libmicrohttpd must not wait for it. */
+static void leave(struct request *request)
+{
+    /* What waits on purpose, for a record or its delay, will not be there in a few turns. */
+    if (request->state == REQUEST_WAITING && request->head.wait_ms == 0 && !request->is_late) {
+        linger_begin(request);
+    } else {
+        suspend(request);
+    }
+}
+
 enum MHD_Result request_handle(struct request *request, struct MHD_Connection *connection,
                                const char *url, const char *method, const char *version,
                                const char *upload, size_t *upload_size)
 {
+    if (request->lingers && request->state != REQUEST_READY) {
+        ask_again(request);
+        return MHD_YES;
+    }
+    request->front->steps++;
     if (!request->headers_seen) {
         request->headers_seen = true;
         request->connection = connection;
@@ -285,9 +370,12 @@ enum MHD_Result request_handle(struct request *request, struct MHD_Connection *c
     if (request->state == REQUEST_RECEIVING) {
         on_whole_request(request, url);
         if (request->state != REQUEST_READY) {
-            suspend(request);
+            leave(request);
             return MHD_YES;
         }
+    }
+    if (request->lingers) {
+        linger_end(request);
     }
     return answer_send(request);
 }
@@ -300,7 +388,29 @@ void request_open_letter(struct letter *letter)
     } else {
         run_returned(request);
     }
-    if (request->state == REQUEST_READY) {
+    if (request->state != REQUEST_READY) {
+        return;
+    }
+    if (request->is_abandoned) {
+        request->front->abandoned--;
+        request_free(request);
+    } else if (request->is_suspended) {
         resume(request);
     }
+}
+
+void request_end(struct request *request)
+{
+    if (request->lingers) {
+        linger_end(request);
+    }
+    if (request->state != REQUEST_WAITING && request->state != REQUEST_AWAY) {
+        request_free(request);
+        return;
+    }
+    request->is_abandoned = true;
+    request->peer = NULL;
+    request->connection = NULL;
+    request->front->abandoned++;
+    run_hurry(request);
 }

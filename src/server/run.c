@@ -39,9 +39,35 @@ static bool is_packed_body(const struct request *request)
     return request->head.body_coding.len == 4; /* of "gzip" and "identity", which were let in */
 }
 
+static void check_signature(struct request *request)
+{
+    struct server *server = request->front->server;
+    const uint8_t *mark =
+        request->uri.len == 0 ? NULL : memchr(request->uri.ptr, '?', request->uri.len);
+    size_t path_len = mark == NULL ? request->uri.len : (size_t)(mark - request->uri.ptr);
+    struct signed_request was_signed = {
+        .method = BYTES_LIT("POST"),
+        .path = bytes_of(request->uri.ptr, path_len),
+        .headers = request->headers,
+        .header_count = request->header_count,
+        .body = buf_bytes(&request->body),
+    };
+    if (mark != NULL) {
+        was_signed.query = bytes_of(mark + 1, request->uri.len - path_len - 1);
+    }
+    request->verdict = signature_check(server->signature_keys, server->signature_region,
+                                       &was_signed, env_wall_ms(server->env), request->arena);
+}
+
 static enum weir_status parse_body(struct request *request)
 {
     struct weir_error *err = &request->call.error;
+    if (request->front->server->signature_keys != NULL) {
+        check_signature(request);
+        if (request->verdict.type != NULL) {
+            return WEIR_BAD_CREDENTIALS;
+        }
+    }
     if (is_packed_body(request)) {
         enum weir_status status = unpack_body(request, err);
         if (status != WEIR_OK) {
@@ -91,7 +117,53 @@ static void send_away(struct request *request, enum request_errand errand)
     pool_put(&request->front->server->pool, &request->job);
 }
 
-/* ---- on the loop ----------------------------------------------------------------------------- */
+/* ---- on the loop: an answer that is held back ------------------------------------------------ */
+
+static void on_late(void *arg)
+{
+    struct request *request = arg;
+    request->is_due = true;
+    front_send(request->front, &request->wake);
+}
+
+static bool hold_back(struct request *request)
+{
+    struct front *front = request->front;
+    if (request->late_timer == NULL) {
+        request->late_timer = loop_timer_new(front->loop, on_late, request);
+    }
+    if (request->late_timer == NULL || front->is_stopping || request->is_abandoned) {
+        return false;
+    }
+    request->is_late = true;
+    loop_timer_start(front->loop, request->late_timer, request->fate.delay_ms);
+    request_move(request, REQUEST_WAITING);
+    return true;
+}
+
+/* The answer is made. */
+static void ready(struct request *request)
+{
+    if (request->fate.action != WEATHER_DELAY || !hold_back(request)) {
+        request_move(request, REQUEST_READY);
+    }
+}
+
+static void release(struct request *request)
+{
+    request->is_late = request->is_due = false;
+    request_move(request, REQUEST_RUNNING);
+    request_move(request, REQUEST_READY);
+}
+
+void run_hurry(struct request *request)
+{
+    if (request->is_late && !request->is_due) {
+        loop_timer_start(request->front->loop, request->late_timer, 0);
+    }
+}
+
+/* ---- on the loop: from step to answer -------------------------------------------------------- */
 
 /* The call is done, on the loop: its answer. */
 static void finish(struct request *request)
@@ -104,7 +176,7 @@ static void finish(struct request *request)
         }
         answer_pack(request, &request->front->gzip);
     }
-    request_move(request, REQUEST_READY);
+    ready(request);
 }
 
 /* The request is RUNNING and this is what its step came to. */
@@ -131,11 +203,34 @@ static void resume_call(struct request *request)
     settle(request, api_resume(&request->call));
 }
 
+/* Asks the weather about the call; false when that is its answer already. */
+static bool weather_lets(struct request *request, const char *operation)
+{
+    request->fate = weather_next(request->front->server->weather, operation);
+    if (weather_is_before(request->fate.action)) {
+        answer_weather(request);
+        request_move(request, REQUEST_READY);
+        return false;
+    }
+    if (request->fate.action == WEATHER_HALF) {
+        const struct weir_value *kept = NULL;
+        weather_halve(request->arena, request->document, &kept, &request->rest);
+        request->call.request = kept == NULL ? request->document : kept;
+    }
+    return true;
+}
+
 /* The body was parsed, or not. */
 static void start_call(struct request *request, enum weir_status parse_status)
 {
     struct front *front = request->front;
     request_move(request, REQUEST_RUNNING);
+    if (request->verdict.type != NULL) {
+        counter_add(&front->counters.unauthenticated, 1);
+        answer_unauthenticated(request);
+        request_move(request, REQUEST_READY);
+        return;
+    }
     if (parse_status != WEIR_OK) {
         request->call.status = parse_status;
         settle(request, API_DONE);
@@ -146,6 +241,10 @@ static void start_call(struct request *request, enum weir_status parse_status)
         counter_add(&front->counters.operations[index], 1);
     }
     request->call.request = request->document;
+    if (front->server->weather != NULL && index >= 0 &&
+        !weather_lets(request, front->server->operations[index])) {
+        return;
+    }
     settle(request, api_start(front->server->api, &request->call, request->head.target));
 }
 
@@ -175,13 +274,17 @@ void run_woken(struct request *request)
         return;
     }
     WEIR_ASSERT(request->state == REQUEST_WAITING);
-    resume_call(request);
+    if (request->is_late) {
+        release(request);
+    } else {
+        resume_call(request);
+    }
 }
 
 static void returned_from_resume(struct request *request)
 {
     if (request->progress == API_DONE) {
-        request_move(request, REQUEST_READY);
+        ready(request);
     } else if (request->progress == API_BLOCKING) {
         request_move(request, REQUEST_RUNNING);
         send_away(request, ERRAND_RESUME);
@@ -204,7 +307,7 @@ void run_returned(struct request *request)
         returned_from_resume(request);
         return;
     case ERRAND_COMPRESS:
-        request_move(request, REQUEST_READY);
+        ready(request);
         return;
     }
 }

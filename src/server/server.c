@@ -35,6 +35,8 @@ static void server_free(struct server *server)
     }
     pages_fini(server);
     host_rules_fini(&server->hosts);
+    weather_free(server->weather);
+    free(server->signature_region_text);
     free(server);
 }
 
@@ -96,17 +98,37 @@ static enum weir_status start_threads(struct server *server, const struct server
     return status;
 }
 
+/* What calls meet before the API: signatures, weather. */
+static enum weir_status set_rules(struct server *server, const struct server_options *options,
+                                  struct weir_error *err)
+{
+    server->signature_keys = options->signature_keys;
+    if (options->signature_region != NULL) {
+        server->signature_region_text = strdup(options->signature_region);
+        if (server->signature_region_text == NULL) {
+            return error_set(err, WEIR_NO_MEMORY, "no memory for the server");
+        }
+        server->signature_region = bytes_str(server->signature_region_text);
+    }
+    return options->faults == NULL ? WEIR_OK
+                                   : weather_new(options->faults, server->operations, server->env,
+                                                 &server->weather, err);
+}
+
 static enum weir_status start(struct server *server, const struct server_options *options,
                               struct weir_error *err)
 {
+    enum weir_status status = set_rules(server, options, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
     const char *address = options->address == NULL ? "127.0.0.1" : options->address;
     if (!host_rules_init(&server->hosts, address, options->hosts) ||
         pages_mount_builtin(server) != WEIR_OK) {
         return error_set(err, WEIR_NO_MEMORY, "no memory for the server");
     }
     raise_file_limit();
-    enum weir_status status =
-        listen_open(address, options->port, &server->listen_fd, &server->port, err);
+    status = listen_open(address, options->port, &server->listen_fd, &server->port, err);
     return status == WEIR_OK ? start_threads(server, options, err) : status;
 }
 
@@ -163,8 +185,17 @@ void server_read_counters(const struct server *server, struct front_counters *re
         sum.suspended += counter_read(&one->suspended);
         sum.cut += counter_read(&one->cut);
         sum.away += counter_read(&one->away);
+        sum.unauthenticated += counter_read(&one->unauthenticated);
     }
     *ret_counters = sum;
+}
+
+const char *server_fault(const struct server *server, unsigned index)
+{
+    const struct weather *weather = server->weather;
+    return weather == NULL || index >= weather_rule_count(weather)
+               ? NULL
+               : weather_rule_text(weather, index);
 }
 
 void server_read_figures(const struct server *server, struct server_figures *ret_figures)

@@ -12,6 +12,7 @@
 #include "base/loop.h"
 
 struct server;
+struct signature_keys; /* server/signature.h */
 
 struct server_options {
     struct api *api;        /* outlives the server */
@@ -22,10 +23,14 @@ struct server_options {
     uint32_t block_threads; /* threads for calls that may block; 0: two */
     /* Further names that the Host header may have, besides loopback names and the address. */
     const char *const *hosts; /* NULL-terminated; NULL: none */
+    /* NULL: calls are taken with any signature, or none. Outlive the server. */
+    struct signature_keys *signature_keys;
+    const char *signature_region; /* the only one in a signature's scope; NULL: any */
+    const char *faults;           /* rules of server/weather.h; NULL: none */
 };
 
 /* Binds, starts its threads and answers. WEIR_IO names the address and why (port in use: who to
- * look for). */
+ * look for); WEIR_INVALID_ARGUMENT what is wrong with the faults. */
 enum weir_status server_start(const struct server_options *options, struct server **ret_server,
                               struct weir_error *err);
 uint16_t server_port(const struct server *server);
@@ -47,6 +52,9 @@ enum weir_status server_mount(struct server *server, const struct server_page *p
 struct server_figures {
     uint64_t requests, errors, connections;
 };
+/* The rule of the faults at that index, with the seed that it got; NULL behind the last. */
+const char *server_fault(const struct server *server, unsigned index);
+
 void server_read_figures(const struct server *server, struct server_figures *ret_figures);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -104,6 +105,35 @@ static void client_may_go_away_while_its_call_waits(void **state)
     assert_int_equal(fake_done(harness(state)->api), 0);
     fake_release(harness(state)->api);
     AWAIT(harness(state), open, 0);
+    assert_int_equal(fake_done(harness(state)->api), 20);
+}
+
+static void reset(struct http_client *client)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    int failed = setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    assert_int_equal(failed, 0);
+    http_close(client);
+}
+
+/* A reset is seen at once while the connection lingers, and with the answer once it is suspended;
+ * the calls end either way. */
+static void client_may_reset_while_its_call_waits(void **state)
+{
+    struct http_client clients[20];
+    for (int i = 0; i < 20; i++) {
+        http_open(&clients[i], harness(state)->port);
+        http_post(&clients[i], "Hold", BYTES_LIT("{}"), "");
+    }
+    await_held(harness(state), 20);
+    for (int i = 0; i < 20; i++) {
+        reset(&clients[i]);
+    }
+    assert_status(harness(state), "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", 200);
+    assert_int_equal(fake_done(harness(state)->api), 0);
+    fake_release(harness(state)->api);
+    AWAIT(harness(state), open, 0);
+    AWAIT(harness(state), suspended, 0);
     assert_int_equal(fake_done(harness(state)->api), 20);
 }
 
@@ -257,6 +287,27 @@ static void stop_waits_for_calls_beyond_its_deadline(void **state)
     http_close(&unfinished);
 }
 
+/* Nobody is left to answer, but the API still has the calls. */
+static void stop_waits_for_calls_whose_client_is_gone(void **state)
+{
+    struct harness *h = harness(state);
+    struct http_client gone;
+    struct http_client idle;
+    struct stopper stopper;
+    http_open(&idle, h->port);
+    assert_post(&idle, "Echo", "", "{\"a\":1}");
+    http_open(&gone, h->port);
+    http_post(&gone, "Hold", BYTES_LIT("{}"), "");
+    await_held(h, 1);
+    reset(&gone);
+    stopper_start(&stopper, h, 50);
+    assert_true(http_ended(&idle));
+    assert_int_equal(fake_held(h->api), 1);
+    fake_release(h->api);
+    stopper_join(&stopper);
+    http_close(&idle);
+}
+
 /* Faults are armed while no thread runs. */
 static int setup_with_fault(void **state)
 {
@@ -337,6 +388,7 @@ int main(void)
         TEST(wake_may_come_while_the_step_is_away),
         TEST(wait_header_reaches_the_call),
         TEST_TWO(client_may_go_away_while_its_call_waits),
+        TEST_TWO(client_may_reset_while_its_call_waits),
         TEST_IMPATIENT(waiting_call_is_not_cut_at_the_requests_deadline),
         TEST(many_connections_are_served_side_by_side),
         TEST_TWO(many_connections_are_served_side_by_side),
@@ -344,6 +396,7 @@ int main(void)
         TEST_TWO(stop_answers_calls_that_wait),
         TEST(stop_cuts_unfinished_requests_at_its_deadline),
         TEST(stop_waits_for_calls_beyond_its_deadline),
+        TEST(stop_waits_for_calls_whose_client_is_gone),
         cmocka_unit_test_setup_teardown(fault_before_the_answer_ends_the_connection,
                                         setup_with_fault, teardown_with_fault),
         TEST(limit_of_open_files_is_raised),
