@@ -238,11 +238,18 @@ struct weir_claim_result {
     struct weir_error error; /* otherwise */
 };
 
+struct weir_dedup_checked {
+    enum weir_status status;
+    int32_t duplicate;       /* WEIR_OK: 1 or 0 */
+    struct weir_error error; /* otherwise */
+};
+
 /*
- * Claims, or commits, `count` messages one after the other, each as the single call does:
- * ret_results has `count` places, in the order given, all written. An id that comes twice is in
- * progress, or exists, the second time. WEIR_OK means that every place has its result, whatever it
- * says. WEIR_INVALID_ARGUMENT: count is 0; nothing is written.
+ * Claims, or commits, `count` messages, each by a conditional write of its own as the single call
+ * does, some of them at a time side by side: ret_results has `count` places, in the order given,
+ * all written. An id that comes twice is in progress, or exists, the second time. WEIR_OK means
+ * that every place has its result, whatever it says. WEIR_INVALID_ARGUMENT: count is 0;
+ * WEIR_NO_MEMORY: before anything was sent; nothing is written.
  */
 WEIR_API enum weir_status weir_dedup_claim_many(struct weir_dedup *dedup,
                                                 const struct weir_claim_request *requests,
@@ -254,6 +261,25 @@ WEIR_API enum weir_status weir_dedup_commit_many(struct weir_dedup *dedup,
                                                  struct weir_dedup_result *ret_results,
                                                  struct weir_error *err);
 
+/*
+ * Checks `count` messages, 100 to a request: as weir_dedup_check for each, at the same cost in
+ * units and a hundredth of the requests. Results as above; an id that comes twice has the same
+ * answer twice.
+ */
+WEIR_API enum weir_status weir_dedup_check_many(struct weir_dedup *dedup,
+                                                const struct weir_dedup_id *ids, uint32_t count,
+                                                struct weir_dedup_checked *ret_results,
+                                                struct weir_error *err);
+
+/*
+ * Stages `count` messages into one transaction: all of them, or on failure none. WEIR_TOO_LARGE:
+ * more than 100 elements together with those that are there; WEIR_INVALID_ARGUMENT: an id comes
+ * twice.
+ */
+WEIR_API enum weir_status weir_dedup_stage_many(struct weir_dedup *dedup, struct weir_txn *txn,
+                                                const struct weir_dedup_id *ids, uint32_t count,
+                                                struct weir_error *err);
+
 /* ---- upkeep ---------------------------------------------------------------------------------- */
 
 /*
@@ -263,6 +289,72 @@ WEIR_API enum weir_status weir_dedup_commit_many(struct weir_dedup *dedup,
  */
 WEIR_API enum weir_status weir_dedup_forget(struct weir_dedup *dedup,
                                             const struct weir_dedup_id *id, struct weir_error *err);
+
+/* What a row is at the moment of reading it. */
+enum weir_dedup_state {
+    WEIR_DEDUP_ANY = 0, /* to the list: all of them */
+    WEIR_DEDUP_IN_PROGRESS = 1,
+    WEIR_DEDUP_COMPLETED = 2,
+    WEIR_DEDUP_FAILED = 3,
+    WEIR_DEDUP_EXPIRED = 4,   /* counts as absent, and TTL has not deleted it yet */
+    WEIR_DEDUP_MALFORMED = 5, /* another program's; checks and claims of it fail */
+};
+
+/*
+ * What is remembered: rows of one worker (worker_len > 0), by message id, or of all, in the table's
+ * order; of one state, or of any. Up to `limit` (1 to 1000) of them. *ret_page is a JSON
+ * document, freed with weir_free:
+ *
+ *     {"rows":[{"worker":..,"message":..,"status":"COMPLETED","token":..,"claimedAt":..,
+ *               "completedAt":..,"leaseUntil":..,"expiresAt":..,"error":..}],
+ *      "next": <continuation token, absent at the end>}
+ *
+ * Times are ISO 8601, members that a row does not have are absent, results are left out. `token` is
+ * the former page's "next", or absent. It reads as many rows as it takes to find `limit` of the
+ * state: of one worker, or of the whole table.
+ */
+WEIR_API enum weir_status weir_dedup_list(struct weir_dedup *dedup, const char *worker,
+                                          size_t worker_len, enum weir_dedup_state state,
+                                          uint32_t limit, const char *token, size_t token_len,
+                                          char **ret_page, size_t *ret_page_len,
+                                          struct weir_error *err);
+
+enum weir_dedup_purge_what {
+    WEIR_DEDUP_PURGE_EXPIRED = 1,   /* what counts as absent already */
+    WEIR_DEDUP_PURGE_COMPLETED = 2, /* what was completed before completed_before_ms */
+    WEIR_DEDUP_PURGE_WORKER = 3,    /* all of a worker's rows, claims that run among them */
+};
+
+struct weir_dedup_purge_options {
+    uint32_t struct_size; /* set by WEIR_DEDUP_PURGE_OPTIONS_INIT; 0 is an error */
+    enum weir_dedup_purge_what what;
+    struct weir_text worker;     /* of this worker alone; absent: of all */
+    int64_t completed_before_ms; /* wall clock, since the epoch */
+    uint32_t limit;              /* rows to delete at most; 0: all */
+    uint32_t reserved;
+};
+
+/* clang-format off */
+#define WEIR_DEDUP_PURGE_OPTIONS_INIT { .struct_size = (uint32_t)sizeof(struct weir_dedup_purge_options) }
+/* clang-format on */
+
+struct weir_dedup_purged {
+    uint64_t deleted;
+    uint64_t kept; /* changed between the read and the delete, so it stays */
+    uint32_t more; /* 1: the limit was reached before the end */
+    uint32_t reserved;
+};
+
+/*
+ * Deletes rows, each on the condition that it is still as it was read: one that was claimed,
+ * renewed or completed meanwhile stays. An outbox's rows in the same table are left alone.
+ * ret_purged may be NULL; it is written on failure too, with what was deleted before. Reads the
+ * whole table, or the worker's rows. WEIR_INVALID_ARGUMENT names the option that is wrong.
+ */
+WEIR_API enum weir_status weir_dedup_purge(struct weir_dedup *dedup,
+                                           const struct weir_dedup_purge_options *options,
+                                           struct weir_dedup_purged *ret_purged,
+                                           struct weir_error *err);
 
 /* Counts since opening. */
 struct weir_dedup_figures {

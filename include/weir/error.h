@@ -84,6 +84,7 @@ extern "C" {
     X(LOCK_HELD, "held by another process", "", 500, 1)                                            \
     X(UNSUPPORTED, "not supported", "", 400, 0)                                                    \
     X(CANCELLED, "cancelled by a stop", "", 500, 1)                                                \
+    X(UNKNOWN_TOPIC, "the message type has no topic", "", 400, 0)                                  \
     X(INTERNAL, "a defect in weir", "", 500, 0)
 
 enum weir_status {

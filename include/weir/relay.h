@@ -17,6 +17,7 @@
  * handler.
  */
 
+#include "weir/outbox.h"
 #include "weir/sink.h"
 
 #ifdef __cplusplus
@@ -24,11 +25,6 @@ extern "C" {
 #endif
 
 struct weir_relay;
-
-enum weir_mark {
-    WEIR_MARK_UPDATE = 0, /* set isPublished and publishedAt in the row */
-    WEIR_MARK_NONE = 1,   /* leave the row; the position is the truth */
-};
 
 struct weir_relay_options {
     uint32_t struct_size; /* set by WEIR_RELAY_OPTIONS_INIT; 0 is an error */

@@ -71,6 +71,20 @@ struct weir_value *dedup_claim_put(const struct dedup_call *call, struct weir_by
 struct weir_value *dedup_completed_put(const struct dedup_call *call, struct weir_bytes token);
 struct weir_value *dedup_forget(const struct dedup_call *call);
 
+/* The row's key, an item. */
+struct weir_value *dedup_key(const struct dedup_call *call);
+/* BatchGetItem of these keys, of the attributes that decide. */
+struct weir_value *dedup_batch_get(struct arena *a, const struct dedup_policy *policy,
+                                   const struct weir_value *keys);
+/* A page of the rows of one worker (len > 0), or of all, behind `after` (NULL: from the start);
+ * without results and payload hashes. */
+struct weir_value *dedup_rows(struct arena *a, const struct dedup_policy *policy,
+                              struct weir_bytes worker, const struct weir_value *after,
+                              uint32_t limit);
+/* Deletes the row if it still says what `item` says. */
+struct weir_value *dedup_delete_unchanged(const struct dedup_call *call,
+                                          const struct weir_value *item);
+
 /* The holder's moves. */
 struct weir_value *dedup_renew_update(const struct dedup_call *call, struct weir_bytes token,
                                       int64_t until_ms);

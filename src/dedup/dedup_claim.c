@@ -34,11 +34,10 @@ static enum weir_status payload_hash(const struct dedup_call *call,
     return WEIR_OK;
 }
 
-/* A claim under way: what it asked for, and the answer being made. */
+/* A claim that was answered: what it asked for, and what its caller is told. */
 struct attempt {
     const struct dedup_call *call;
-    struct weir_bytes token, hash;
-    int64_t until_ms;
+    const struct dedup_claim *asked;
     struct weir_claim claim;
 };
 
@@ -47,8 +46,8 @@ static enum weir_status acquired(struct weir_dedup *dedup, struct attempt *attem
     struct weir_claim *claim = &attempt->claim;
     claim->outcome = WEIR_CLAIM_ACQUIRED;
     claim->taken_over = taken_over;
-    claim->until_ms = attempt->until_ms;
-    memcpy(claim->token, attempt->token.ptr, attempt->token.len);
+    claim->until_ms = attempt->asked->until_ms;
+    memcpy(claim->token, attempt->asked->token.ptr, attempt->asked->token.len);
     atomic_fetch_add(&dedup->misses, 1);
     if (taken_over) {
         atomic_fetch_add(&dedup->takeovers, 1);
@@ -80,12 +79,12 @@ static enum weir_status read_refusal(struct weir_dedup *dedup, struct attempt *a
         return dedup_refuse(attempt->call, WEIR_PROTOCOL, DEDUP_ROW_NOT_SHOWN, error);
     }
     if (row->state == DEDUP_FOREIGN) {
-        return dedup_refuse(attempt->call, WEIR_CONFIG, "is a message of an outbox", error);
+        return dedup_refuse(attempt->call, WEIR_CONFIG, DEDUP_IS_FOREIGN, error);
     }
-    if (bytes_eq(row->token, attempt->token)) {
+    if (bytes_eq(row->token, attempt->asked->token)) {
         return acquired(dedup, attempt, false); /* by an attempt whose answer was lost */
     }
-    if (row->payload_hash.len > 0 && !bytes_eq(row->payload_hash, attempt->hash)) {
+    if (row->payload_hash.len > 0 && !bytes_eq(row->payload_hash, attempt->asked->hash)) {
         return dedup_refuse(attempt->call, WEIR_IDEMPOTENT_MISMATCH,
                             "was claimed with another payload", error);
     }
@@ -108,38 +107,56 @@ static bool was_claimed(const struct dedup_call *call, const struct weir_value *
            old.state == DEDUP_IN_PROGRESS;
 }
 
-static enum weir_status try_claim(struct weir_dedup *dedup, struct attempt *attempt,
-                                  struct weir_error *error)
+struct weir_value *dedup_claim_document(const struct weir_dedup *dedup,
+                                        const struct dedup_call *call,
+                                        const struct weir_claim_request *request,
+                                        struct dedup_claim *ret_claim, struct weir_error *error)
 {
-    const struct dedup_call *call = attempt->call;
-    struct weir_value *response = NULL;
-    struct dedup_row row;
-    enum weir_status status =
-        dedup_write(dedup, call, "PutItem",
-                    dedup_claim_put(call, attempt->token, attempt->hash, attempt->until_ms),
-                    &response, &row, error);
+    struct weir_value *document = NULL;
+    ret_claim->until_ms = call->now_ms + call->policy->lease_ms;
+    enum weir_status status = payload_hash(call, request, &ret_claim->hash, error);
     if (status == WEIR_OK) {
-        return acquired(dedup, attempt, was_claimed(call, response));
+        status = dedup_token_new(dedup, call, &ret_claim->token, error);
     }
-    return status == WEIR_CONDITION_FAILED ? read_refusal(dedup, attempt, &row, error) : status;
+    if (status == WEIR_OK) {
+        document = dedup_claim_put(call, ret_claim->token, ret_claim->hash, ret_claim->until_ms);
+        if (document == NULL) {
+            (void)error_set(error, WEIR_NO_MEMORY, "no memory for a claim");
+        }
+    }
+    return document;
+}
+
+enum weir_status dedup_claim_settle(struct weir_dedup *dedup, const struct dedup_call *call,
+                                    const struct dedup_claim *claim, enum weir_status status,
+                                    const struct weir_value *response, const struct dedup_row *row,
+                                    struct weir_claim *ret_claim, struct weir_error *error)
+{
+    struct attempt attempt = {.call = call, .asked = claim};
+    if (status == WEIR_OK) {
+        status = acquired(dedup, &attempt, was_claimed(call, response));
+    } else if (status == WEIR_CONDITION_FAILED) {
+        status = read_refusal(dedup, &attempt, row, error);
+    }
+    if (status == WEIR_OK) {
+        *ret_claim = attempt.claim;
+    }
+    return status;
 }
 
 static enum weir_status claim(struct weir_dedup *dedup, const struct dedup_call *call,
                               const struct weir_claim_request *request,
                               struct weir_claim *ret_claim, struct weir_error *error)
 {
-    struct attempt attempt = {.call = call, .until_ms = call->now_ms + call->policy->lease_ms};
-    enum weir_status status = payload_hash(call, request, &attempt.hash, error);
-    if (status == WEIR_OK) {
-        status = dedup_token_new(dedup, call, &attempt.token, error);
+    struct dedup_claim state;
+    struct weir_value *response = NULL;
+    struct dedup_row row = {0};
+    struct weir_value *document = dedup_claim_document(dedup, call, request, &state, error);
+    if (document == NULL) {
+        return error->status;
     }
-    if (status == WEIR_OK) {
-        status = try_claim(dedup, &attempt, error);
-    }
-    if (status == WEIR_OK) {
-        *ret_claim = attempt.claim;
-    }
-    return status;
+    enum weir_status status = dedup_write(dedup, call, "PutItem", document, &response, &row, error);
+    return dedup_claim_settle(dedup, call, &state, status, response, &row, ret_claim, error);
 }
 
 enum weir_status weir_dedup_claim(struct weir_dedup *dedup,
@@ -154,23 +171,6 @@ enum weir_status weir_dedup_claim(struct weir_dedup *dedup,
         status = claim(dedup, &call, request, ret_claim, &error);
     }
     return dedup_call_end(dedup, &call, status, &error, err);
-}
-
-enum weir_status weir_dedup_claim_many(struct weir_dedup *dedup,
-                                       const struct weir_claim_request *requests, uint32_t count,
-                                       struct weir_claim_result *ret_results,
-                                       struct weir_error *err)
-{
-    if (dedup == NULL || count == 0) {
-        return error_set(err, dedup == NULL ? WEIR_CLOSED : WEIR_INVALID_ARGUMENT,
-                         dedup == NULL ? "the dedup is not open" : "there is nothing to claim");
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct weir_claim_result *result = &ret_results[i];
-        *result = (struct weir_claim_result){0};
-        result->status = weir_dedup_claim(dedup, &requests[i], &result->claim, &result->error);
-    }
-    return WEIR_OK;
 }
 
 /* ---- the holder's moves ---------------------------------------------------------------------- */

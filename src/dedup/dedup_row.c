@@ -209,11 +209,11 @@ static struct weir_value *document_of(const struct dedup_call *call, const char 
     return document;
 }
 
-static struct weir_value *new_key(const struct dedup_call *call)
+struct weir_value *dedup_key(const struct dedup_call *call)
 {
     struct weir_value *key = value_new_map(call->arena, VALUE_ITEM);
+    add_s(call->arena, key, "message_id", call->message); /* in the order of names */
     add_s(call->arena, key, "worker_id", call->worker);
-    add_s(call->arena, key, "message_id", call->message);
     return key;
 }
 
@@ -230,7 +230,7 @@ static struct weir_value *with_values(struct arena *a, struct weir_value *docume
 
 struct weir_value *dedup_get(const struct dedup_call *call)
 {
-    struct weir_value *document = document_of(call, "Key", new_key(call));
+    struct weir_value *document = document_of(call, "Key", dedup_key(call));
     value_add_bool(call->arena, document, "ConsistentRead", true);
     return document;
 }
@@ -287,7 +287,7 @@ struct weir_value *dedup_claim_put(const struct dedup_call *call, struct weir_by
                                    struct weir_bytes hash, int64_t until_ms)
 {
     struct arena *a = call->arena;
-    struct weir_value *item = new_key(call);
+    struct weir_value *item = dedup_key(call);
     add_s(a, item, "status", BYTES_LIT(STATUS_IN_PROGRESS));
     add_s(a, item, "token", token);
     add_b(a, item, "payload_hash", hash);
@@ -302,7 +302,7 @@ struct weir_value *dedup_claim_put(const struct dedup_call *call, struct weir_by
 struct weir_value *dedup_completed_put(const struct dedup_call *call, struct weir_bytes token)
 {
     struct arena *a = call->arena;
-    struct weir_value *item = new_key(call);
+    struct weir_value *item = dedup_key(call);
     int64_t expires_at_s = dedup_completed_expires_at_s(call);
     add_s(a, item, "status", BYTES_LIT(STATUS_COMPLETED));
     add_s(a, item, "token", token);
@@ -315,7 +315,7 @@ struct weir_value *dedup_completed_put(const struct dedup_call *call, struct wei
 
 struct weir_value *dedup_forget(const struct dedup_call *call)
 {
-    struct weir_value *document = document_of(call, "Key", new_key(call));
+    struct weir_value *document = document_of(call, "Key", dedup_key(call));
     value_add_str(call->arena, document, "ConditionExpression", BYTES_LIT(OURS));
     return document;
 }
@@ -336,7 +336,7 @@ static struct weir_value *if_held(const struct dedup_call *call, const char *upd
                                   const char *reserved, struct weir_value *values)
 {
     struct arena *a = call->arena;
-    struct weir_value *document = document_of(call, "Key", new_key(call));
+    struct weir_value *document = document_of(call, "Key", dedup_key(call));
     value_add_str(a, document, "ConditionExpression", BYTES_LIT(HELD));
     if (update != NULL) {
         value_add_str(a, document, "UpdateExpression", bytes_str(update));
@@ -399,4 +399,106 @@ struct weir_value *dedup_fail_update(const struct dedup_call *call, struct weir_
 struct weir_value *dedup_release_delete(const struct dedup_call *call, struct weir_bytes token)
 {
     return if_held(call, NULL, NULL, held_values(call->arena, token));
+}
+
+/* ---- many rows ------------------------------------------------------------------------------- */
+
+/* The names of `attributes` for expressions: "#status" for "status". */
+static void add_names(struct arena *a, struct weir_value *document, const char *const *attributes,
+                      size_t count)
+{
+    struct weir_value *names = value_add_map(a, document, "ExpressionAttributeNames");
+    for (size_t i = 0; i < count; i++) {
+        char *alias = arena_printf(a, "#%s", attributes[i]);
+        if (alias != NULL) {
+            value_add_str(a, names, alias, bytes_str(attributes[i]));
+        }
+    }
+}
+
+struct weir_value *dedup_batch_get(struct arena *a, const struct dedup_policy *policy,
+                                   const struct weir_value *keys)
+{
+    static const char *const reserved[] = {"status"};
+    struct weir_value *document = value_new_map(a, VALUE_PLAIN);
+    struct weir_value *tables = value_new_map(a, VALUE_PLAIN);
+    struct weir_value *table = value_new_map(a, VALUE_PLAIN);
+    value_add_value(a, table, "Keys", keys);
+    value_add_bool(a, table, "ConsistentRead", true);
+    value_add_str(a, table, "ProjectionExpression",
+                  BYTES_LIT("worker_id, message_id, messageType, #status, expires_at"));
+    add_names(a, table, reserved, 1);
+    struct weir_value *node = tables == NULL ? NULL : value_add(a, tables, policy->table);
+    if (node == NULL || table == NULL) {
+        return NULL;
+    }
+    *node = *table;
+    value_add_value(a, document, "RequestItems", tables);
+    return document;
+}
+
+struct weir_value *dedup_rows(struct arena *a, const struct dedup_policy *policy,
+                              struct weir_bytes worker, const struct weir_value *after,
+                              uint32_t limit)
+{
+    static const char *const reserved[] = {"status", "token", "error"};
+    struct weir_value *document = value_new_map(a, VALUE_PLAIN);
+    value_add_str(a, document, "TableName", policy->table);
+    value_add_bool(a, document, "ConsistentRead", true);
+    value_add_int(a, document, "Limit", limit);
+    value_add_str(a, document, "ProjectionExpression",
+                  BYTES_LIT("worker_id, message_id, messageType, #status, #token, #error, "
+                            "lease_until, expires_at, claimed_at, completed_at"));
+    add_names(a, document, reserved, sizeof(reserved) / sizeof(reserved[0]));
+    if (after != NULL) {
+        value_add_value(a, document, "ExclusiveStartKey", after);
+    }
+    if (worker.len == 0) {
+        return document;
+    }
+    struct weir_value *values = value_new_map(a, VALUE_ITEM);
+    add_s(a, values, ":worker", worker);
+    value_add_str(a, document, "KeyConditionExpression", BYTES_LIT("worker_id = :worker"));
+    return with_values(a, document, values);
+}
+
+/* Adds " AND #name = :name" with the item's value, or that the attribute is not there. */
+static void add_equality(struct arena *a, struct buf *condition, struct weir_value *values,
+                         const struct weir_value *item, const char *name)
+{
+    const struct weir_value *value = value_get(item, name);
+    if (value == NULL) {
+        buf_printf(condition, " AND attribute_not_exists(#%s)", name);
+        return;
+    }
+    buf_printf(condition, " AND #%s = :%s", name, name);
+    char *alias = arena_printf(a, ":%s", name);
+    struct weir_value *node = alias == NULL ? NULL : value_add(a, values, bytes_str(alias));
+    if (node != NULL) {
+        *node = *value;
+    }
+}
+
+struct weir_value *dedup_delete_unchanged(const struct dedup_call *call,
+                                          const struct weir_value *item)
+{
+    static const char *const telling[] = {"token", "status", "lease_until", "expires_at"};
+    const size_t count = sizeof(telling) / sizeof(telling[0]);
+    struct arena *a = call->arena;
+    struct buf condition;
+    struct weir_value *document = document_of(call, "Key", dedup_key(call));
+    struct weir_value *values = value_new_map(a, VALUE_ITEM);
+    buf_init(&condition, 1024);
+    buf_put_str(&condition, OURS);
+    for (size_t i = 0; i < count; i++) {
+        add_equality(a, &condition, values, item, telling[i]);
+    }
+    value_add_str(a, document, "ConditionExpression", arena_dup(a, buf_bytes(&condition)));
+    bool good = buf_status(&condition) == WEIR_OK && values != NULL;
+    buf_fini(&condition);
+    add_names(a, document, telling, count);
+    if (!good) {
+        return NULL;
+    }
+    return values->u.map.count == 0 ? document : with_values(a, document, values);
 }

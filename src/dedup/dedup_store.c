@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/options.h"
 #include "client/ensure.h"
 
 #define DEFAULT_TABLE "deduplication-table"
@@ -108,11 +109,6 @@ static enum weir_status prepare_table(const struct weir_dedup *dedup,
 static enum weir_status check_options(const struct weir_dedup_options *options,
                                       struct weir_error *err)
 {
-    if (options->struct_size < sizeof(*options)) {
-        return error_set(err, WEIR_INVALID_ARGUMENT,
-                         "options.struct_size is %u: begin with WEIR_DEDUP_OPTIONS_INIT",
-                         options->struct_size);
-    }
     if (options->retention_s < -1 || options->retention_s > RETENTION_S_MAX) {
         return error_set(err, WEIR_CONFIG, "retention_s is %lld: -1, or 0 to %lld",
                          (long long)options->retention_s, RETENTION_S_MAX);
@@ -159,18 +155,18 @@ static enum weir_status open_with(struct weir_dedup *dedup,
     return status;
 }
 
-enum weir_status weir_dedup_open(struct weir_client *client,
-                                 const struct weir_dedup_options *options,
+enum weir_status weir_dedup_open(struct weir_client *client, const struct weir_dedup_options *given,
                                  struct weir_dedup **ret_dedup, struct weir_error *err)
 {
-    static const struct weir_dedup_options defaults = WEIR_DEDUP_OPTIONS_INIT;
-    if (options == NULL) {
-        options = &defaults;
-    }
+    struct weir_dedup_options options;
     if (client == NULL) {
         return error_set(err, WEIR_CLOSED, "the client of a dedup must be open");
     }
-    enum weir_status status = check_options(options, err);
+    enum weir_status status =
+        options_take(&options, sizeof(options), given, "WEIR_DEDUP_OPTIONS_INIT", err);
+    if (status == WEIR_OK) {
+        status = check_options(&options, err);
+    }
     if (status != WEIR_OK) {
         return status;
     }
@@ -180,7 +176,7 @@ enum weir_status weir_dedup_open(struct weir_client *client,
     }
     dedup->client = client;
     dedup->env = client_env(client);
-    status = open_with(dedup, options, err);
+    status = open_with(dedup, &options, err);
     if (status != WEIR_OK) {
         weir_dedup_close(dedup);
         return status;
@@ -200,7 +196,7 @@ void weir_dedup_close(struct weir_dedup *dedup)
 
 /* ---- one call -------------------------------------------------------------------------------- */
 
-static enum weir_status check_open(const struct weir_dedup *dedup, struct weir_error *err)
+enum weir_status dedup_check_open(const struct weir_dedup *dedup, struct weir_error *err)
 {
     return dedup != NULL ? WEIR_OK : error_set(err, WEIR_CLOSED, "the dedup is not open");
 }
@@ -209,7 +205,7 @@ enum weir_status dedup_call_begin(const struct weir_dedup *dedup, const struct w
                                   struct dedup_call *ret_call, struct weir_error *err)
 {
     *ret_call = (struct dedup_call){0};
-    enum weir_status status = check_open(dedup, err);
+    enum weir_status status = dedup_check_open(dedup, err);
     if (status != WEIR_OK) {
         return status;
     }
@@ -223,7 +219,7 @@ enum weir_status dedup_call_begin_in(const struct weir_dedup *dedup, struct weir
                                      const struct weir_dedup_id *id, struct dedup_call *ret_call,
                                      struct weir_error *err)
 {
-    enum weir_status status = check_open(dedup, err);
+    enum weir_status status = dedup_check_open(dedup, err);
     if (status != WEIR_OK) {
         return status;
     }
@@ -246,11 +242,17 @@ enum weir_status dedup_write(const struct weir_dedup *dedup, const struct dedup_
     }
     enum weir_status status =
         client_call(dedup->client, operation, document, call->arena, ret_response, &members, error);
-    if (status == WEIR_CONDITION_FAILED) {
-        enum weir_status decoded = dedup_decode(call, value_get(members, "Item"), ret_row, error);
-        return decoded == WEIR_OK ? status : decoded;
-    }
-    return status;
+    return dedup_judge(call, status, members, ret_row, error);
+}
+
+enum weir_status dedup_judge(const struct dedup_call *call, enum weir_status status,
+                             const struct weir_value *members, struct dedup_row *ret_row,
+                             struct weir_error *error)
+{
+    enum weir_status decoded = status != WEIR_CONDITION_FAILED
+                                   ? WEIR_OK
+                                   : dedup_decode(call, value_get(members, "Item"), ret_row, error);
+    return decoded == WEIR_OK ? status : decoded;
 }
 
 enum weir_status dedup_refuse(const struct dedup_call *call, enum weir_status status,
@@ -264,7 +266,7 @@ enum weir_status dedup_refuse(const struct dedup_call *call, enum weir_status st
     return status;
 }
 
-static void count(struct weir_dedup *dedup, enum weir_status status)
+void dedup_count(struct weir_dedup *dedup, enum weir_status status)
 {
     if (status == WEIR_ALREADY_EXISTS || status == WEIR_LEASE_LOST ||
         status == WEIR_IDEMPOTENT_MISMATCH) {
@@ -279,7 +281,7 @@ enum weir_status dedup_call_end(struct weir_dedup *dedup, struct dedup_call *cal
                                 struct weir_error *err)
 {
     if (dedup != NULL) {
-        count(dedup, status);
+        dedup_count(dedup, status);
     }
     if (status != WEIR_OK && err != NULL) {
         *err = *error;
@@ -318,7 +320,7 @@ static enum weir_status read_row(const struct weir_dedup *dedup, const struct de
         status = dedup_decode(call, value_get(response, "Item"), ret_row, error);
     }
     if (status == WEIR_OK && ret_row->state == DEDUP_FOREIGN) {
-        status = dedup_refuse(call, WEIR_CONFIG, "is a message of an outbox", error);
+        status = dedup_refuse(call, WEIR_CONFIG, DEDUP_IS_FOREIGN, error);
     }
     return status;
 }
@@ -370,7 +372,7 @@ static enum weir_status settle_commit(struct weir_dedup *dedup, const struct ded
                    ? WEIR_OK
                    : dedup_refuse(call, WEIR_ALREADY_EXISTS, "was processed already", error);
     case DEDUP_FOREIGN:
-        return dedup_refuse(call, WEIR_CONFIG, "is a message of an outbox", error);
+        return dedup_refuse(call, WEIR_CONFIG, DEDUP_IS_FOREIGN, error);
     case DEDUP_ABSENT:
         return dedup_refuse(call, WEIR_PROTOCOL, DEDUP_ROW_NOT_SHOWN, error);
     default:
@@ -378,22 +380,41 @@ static enum weir_status settle_commit(struct weir_dedup *dedup, const struct ded
     }
 }
 
-static enum weir_status commit(struct weir_dedup *dedup, const struct dedup_call *call,
-                               struct weir_error *error)
+struct weir_value *dedup_commit_document(const struct weir_dedup *dedup,
+                                         const struct dedup_call *call,
+                                         struct dedup_commit *ret_commit, struct weir_error *error)
 {
-    struct weir_bytes token;
-    struct dedup_row row;
-    enum weir_status status = dedup_token_new(dedup, call, &token, error);
-    if (status != WEIR_OK) {
-        return status;
+    struct weir_value *document = dedup_token_new(dedup, call, &ret_commit->token, error) == WEIR_OK
+                                      ? dedup_completed_put(call, ret_commit->token)
+                                      : NULL;
+    if (document == NULL) {
+        (void)no_memory(error);
     }
-    status =
-        dedup_write(dedup, call, "PutItem", dedup_completed_put(call, token), NULL, &row, error);
+    return document;
+}
+
+enum weir_status dedup_commit_settle(struct weir_dedup *dedup, const struct dedup_call *call,
+                                     const struct dedup_commit *commit, enum weir_status status,
+                                     const struct dedup_row *row, struct weir_error *error)
+{
     if (status == WEIR_OK) {
         dedup_remember(dedup, call, dedup_completed_expires_at_s(call));
     }
-    return status == WEIR_CONDITION_FAILED ? settle_commit(dedup, call, token, &row, error)
+    return status == WEIR_CONDITION_FAILED ? settle_commit(dedup, call, commit->token, row, error)
                                            : status;
+}
+
+static enum weir_status commit(struct weir_dedup *dedup, const struct dedup_call *call,
+                               struct weir_error *error)
+{
+    struct dedup_commit state;
+    struct dedup_row row = {0};
+    struct weir_value *document = dedup_commit_document(dedup, call, &state, error);
+    if (document == NULL) {
+        return error->status;
+    }
+    enum weir_status status = dedup_write(dedup, call, "PutItem", document, NULL, &row, error);
+    return dedup_commit_settle(dedup, call, &state, status, &row, error);
 }
 
 enum weir_status weir_dedup_commit(struct weir_dedup *dedup, const struct weir_dedup_id *id,
@@ -406,21 +427,6 @@ enum weir_status weir_dedup_commit(struct weir_dedup *dedup, const struct weir_d
         status = commit(dedup, &call, &error);
     }
     return dedup_call_end(dedup, &call, status, &error, err);
-}
-
-enum weir_status weir_dedup_commit_many(struct weir_dedup *dedup, const struct weir_dedup_id *ids,
-                                        uint32_t count, struct weir_dedup_result *ret_results,
-                                        struct weir_error *err)
-{
-    enum weir_status status = check_open(dedup, err);
-    if (status == WEIR_OK && count == 0) {
-        status = error_set(err, WEIR_INVALID_ARGUMENT, "there is nothing to commit");
-    }
-    for (uint32_t i = 0; status == WEIR_OK && i < count; i++) {
-        ret_results[i] = (struct weir_dedup_result){0};
-        ret_results[i].status = weir_dedup_commit(dedup, &ids[i], &ret_results[i].error);
-    }
-    return status;
 }
 
 enum weir_status weir_dedup_handle(struct weir_dedup *dedup, const struct weir_dedup_id *id,
@@ -472,8 +478,8 @@ enum weir_status weir_dedup_forget(struct weir_dedup *dedup, const struct weir_d
 
 /* ---- in the caller's transaction ------------------------------------------------------------- */
 
-static struct weir_value *completed_element(const struct weir_dedup *dedup,
-                                            const struct dedup_call *call)
+struct weir_value *dedup_completed_element(const struct weir_dedup *dedup,
+                                           const struct dedup_call *call)
 {
     struct weir_bytes token;
     return dedup_token_new(dedup, call, &token, NULL) == WEIR_OK
@@ -486,16 +492,16 @@ enum weir_status weir_dedup_stage(struct weir_dedup *dedup, struct weir_txn *txn
 {
     struct dedup_call call;
     enum weir_status status = dedup_call_begin_in(dedup, txn, id, &call, err);
-    return status == WEIR_OK
-               ? txn_add_document(txn, completed_element(dedup, &call), WEIR_ALREADY_EXISTS, err)
-               : status;
+    return status == WEIR_OK ? txn_add_document(txn, dedup_completed_element(dedup, &call),
+                                                WEIR_ALREADY_EXISTS, err)
+                             : status;
 }
 
-static enum weir_status text_of(const struct weir_value *document, char **ret_json,
-                                size_t *ret_json_len, struct weir_error *err)
+enum weir_status dedup_text_of(const struct weir_value *document, size_t max, char **ret_json,
+                               size_t *ret_json_len, struct weir_error *err)
 {
     struct buf text;
-    buf_init(&text, RENDER_BYTES_MAX);
+    buf_init(&text, max);
     json_write(&text, document);
     size_t len = text.len;
     buf_put_u8(&text, '\0');
@@ -515,9 +521,10 @@ enum weir_status weir_dedup_render(struct weir_dedup *dedup, const struct weir_d
     struct weir_error error = {0};
     enum weir_status status = dedup_call_begin(dedup, id, &call, &error);
     if (status == WEIR_OK) {
-        const struct weir_value *element = completed_element(dedup, &call);
-        status =
-            element == NULL ? no_memory(&error) : text_of(element, ret_json, ret_json_len, &error);
+        const struct weir_value *element = dedup_completed_element(dedup, &call);
+        status = element == NULL
+                     ? no_memory(&error)
+                     : dedup_text_of(element, RENDER_BYTES_MAX, ret_json, ret_json_len, &error);
     }
     return dedup_call_end(dedup, &call, status, &error, err);
 }

@@ -51,13 +51,11 @@ static void skip(struct weir_relay *relay, const struct feed_record *record)
 static void fail_malformed(struct weir_relay *relay, const struct feed_record *record,
                            enum weir_status status, struct weir_error *err)
 {
-    const struct weir_value *key = value_member(record->keys, relay->layout.partition_name);
-    const struct weir_value *id = value_member(record->keys, relay->layout.sort_name);
-    bool known = key != NULL && key->type == VALUE_S && id != NULL && id->type == VALUE_S;
-    struct weir_bytes key_text = known ? key->u.bytes : BYTES_LIT("?");
-    struct weir_bytes id_text = known ? id->u.bytes : BYTES_LIT("?");
-    (void)error_wrap(err, status, "row %.*s / %.*s of table %.*s", BYTES_ARG(key_text),
-                     BYTES_ARG(id_text), BYTES_ARG(relay->layout.table));
+    const struct outbox_kind *kind = relay->layout.kind;
+    struct weir_bytes hash = outbox_text(&relay->layout, record->keys, kind->hash);
+    struct weir_bytes range = outbox_text(&relay->layout, record->keys, kind->range);
+    (void)error_wrap(err, status, "row %.*s / %.*s of table %.*s", BYTES_ARG(hash),
+                     BYTES_ARG(range), BYTES_ARG(relay->layout.table));
     relay_fail(relay, status, err);
 }
 
@@ -67,7 +65,7 @@ static bool take(struct weir_relay *relay, struct relay_arrival *arrival,
 {
     struct weir_error err = {0};
     if (record->event != FEED_INSERT || record->new_image == NULL ||
-        !outbox_is_message(record->new_image)) {
+        !outbox_is_message(&relay->layout, record->new_image)) {
         skip(relay, record);
         return true;
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Marking: an UpdateItem per delivered message, a bounded number at once. A row that is gone needs
- * no mark. A call that failed is made again, for as long as it takes: the message was published,
- * and its position must not move before the mark.
+ * Marking: a conditional write per delivered message, a bounded number at once. A row that is gone
+ * needs no mark. A call that failed is made again, for as long as it takes: the message was
+ * published, and its position must not move before the mark.
  */
 
 #include "relay/relay.h"
@@ -30,7 +30,7 @@ static void send(struct relay_mark *mark)
     const struct outbox_message *message = &mark->entry->message;
     arena_reset(mark->arena);
     mark->request = (struct client_request){
-        .operation = "UpdateItem",
+        .operation = outbox_mark_operation(&relay->layout),
         .document = outbox_mark_request(mark->arena, &relay->layout, message->key, message->id,
                                         env_wall_ms(relay->loop->env)),
         .arena = mark->arena,

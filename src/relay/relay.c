@@ -182,16 +182,14 @@ static enum weir_status keep_options(struct weir_relay *relay,
     if (o->name == NULL || o->table == NULL) {
         return no_memory(err);
     }
-    if (o->mark != WEIR_MARK_UPDATE && o->mark != WEIR_MARK_NONE) {
-        return error_set(err, WEIR_CONFIG, "mark is %d: update (0) or none (1)", (int)o->mark);
-    }
     struct weir_outbox_options outbox = WEIR_OUTBOX_OPTIONS_INIT;
     outbox.table = o->table;
     outbox.partition_name = o->partition_name;
     outbox.sort_name = o->sort_name;
     outbox.ttl_name = o->ttl_name;
     outbox.retention_s = o->retention_s;
-    return outbox_layout_init(&outbox, &relay->layout, err);
+    outbox.mark = o->mark;
+    return outbox_layout_init(relay->names, &outbox, &relay->layout, err);
 }
 
 static enum weir_status open_feed(struct weir_relay *relay, struct weir_error *err)

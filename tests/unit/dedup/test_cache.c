@@ -105,7 +105,7 @@ static void redelivery_is_answered_from_memory_and_for_its_worker_alone(void **s
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     assert_int_equal(is_duplicate(&f, f.dedup, "w", "m"), 0); /* a new id is not remembered */
     assert_int_equal(is_duplicate(&f, f.dedup, "w", "m"), 0);
@@ -122,14 +122,14 @@ static void redelivery_is_answered_from_memory_and_for_its_worker_alone(void **s
     assert_int_equal(is_duplicate(&f, other, "w", "m"), 1);
     assert_int_equal(cache_hits(other), 1);
     weir_dedup_close(other);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void store_keeps_no_more_ids_than_it_may(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_options options = WEIR_DEDUP_OPTIONS_INIT;
     options.local_cache_max = 4;
     struct weir_dedup *small = fixture_dedup(&f, &options);
@@ -148,14 +148,14 @@ static void store_keeps_no_more_ids_than_it_may(void **state)
     assert_int_equal(cache_hits(small), 0);
     weir_dedup_close(small);
     weir_dedup_close(none);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void claim_that_is_not_completed_is_never_cached(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     struct weir_claim claim = fixture_claim(&f, f.dedup, "w", "m", WEIR_CLAIM_ACQUIRED);
     (void)fixture_claim(&f, f.dedup, "w", "m", WEIR_CLAIM_IN_PROGRESS);
@@ -167,7 +167,7 @@ static void claim_that_is_not_completed_is_never_cached(void **state)
     assert_status(weir_dedup_complete(f.dedup, &id, claim.token, NULL, 0, &f.err), WEIR_OK);
     assert_int_equal(is_duplicate(&f, f.dedup, "w", "m"), 1);
     assert_int_equal(cache_hits(f.dedup), 1);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 int main(void)

@@ -2,9 +2,9 @@
 /* Leased claims: every arrow of the state diagram, by its holder, by a stalled holder, by clocks
  * that are wrong, and with answers that are lost. */
 #include "unit/dedup/dedup_fixture.h"
+#include "unit/support/tap.h"
 
 #include "base/error.h"
-#include "client/client_internal.h"
 
 #define LEASE_MS 60000 /* the default */
 #define SKEW_MS 30000
@@ -23,7 +23,7 @@ static void test_H4_claim_is_exclusive_until_its_lease_ends(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup *other = fixture_dedup(&f, NULL);
     struct weir_claim mine = acquire(&f, f.dedup);
     assert_int_equal(mine.until_ms, env_wall_ms(f.clock) + LEASE_MS);
@@ -40,14 +40,14 @@ static void test_H4_claim_is_exclusive_until_its_lease_ends(void **state)
     assert_string_not_equal(theirs.token, mine.token);
     (void)fixture_claim(&f, other, "x", "m", WEIR_CLAIM_ACQUIRED); /* another worker's */
     weir_dedup_close(other);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_H4_renewed_lease_is_not_taken_over(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     struct weir_claim claim = acquire(&f, f.dedup);
     int64_t until_ms = 0;
@@ -59,14 +59,14 @@ static void test_H4_renewed_lease_is_not_taken_over(void **state)
                      until_ms);
     assert_status(weir_dedup_complete(f.dedup, &id, claim.token, NULL, 0, &f.err), WEIR_OK);
     assert_string_equal(state_of(&f, "m"), "COMPLETED");
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_H4_released_claim_can_be_made_at_once(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     struct weir_claim first = acquire(&f, f.dedup);
     assert_status(weir_dedup_release(f.dedup, &id, first.token, &f.err), WEIR_OK);
@@ -75,7 +75,7 @@ static void test_H4_released_claim_can_be_made_at_once(void **state)
     assert_int_equal(second.taken_over, 0);
     assert_status(weir_dedup_release(f.dedup, &id, first.token, &f.err), WEIR_LEASE_LOST);
     assert_string_equal(fixture_text(&f, fixture_row(&f, "w", "m"), "token"), second.token);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 /* Each of the holder's moves with this token must be refused, and the row stay as it is. */
@@ -102,7 +102,7 @@ static void test_H4_stalled_holder_moves_nothing_after_a_takeover(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup *other = fixture_dedup(&f, NULL);
     struct weir_dedup_id id = id_of("w", "m");
     struct weir_claim stalled = acquire(&f, f.dedup);
@@ -116,27 +116,27 @@ static void test_H4_stalled_holder_moves_nothing_after_a_takeover(void **state)
     assert_memory_equal(claim.result, "theirs", 6);
     weir_free(claim.result);
     weir_dedup_close(other);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void holder_whose_lease_ended_still_holds_until_it_is_taken_over(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     struct weir_claim claim = acquire(&f, f.dedup);
     env_fake_advance(f.clock, 10 * LEASE_MS);
     assert_status(weir_dedup_complete(f.dedup, &id, claim.token, NULL, 0, &f.err), WEIR_OK);
     (void)fixture_claim(&f, f.dedup, "w", "m", WEIR_CLAIM_COMPLETED);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_H4_completed_claim_cannot_be_released_renewed_or_failed(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     struct weir_claim claim = acquire(&f, f.dedup);
     assert_status(weir_dedup_complete(f.dedup, &id, claim.token, "r", 1, &f.err), WEIR_OK);
@@ -145,14 +145,14 @@ static void test_H4_completed_claim_cannot_be_released_renewed_or_failed(void **
     const struct weir_value *before = fixture_row(&f, "w", "m");
     assert_status(weir_dedup_complete(f.dedup, &id, claim.token, "other", 5, &f.err), WEIR_OK);
     assert_true(value_equal(before, fixture_row(&f, "w", "m")));
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void move_without_a_claim_makes_no_row(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     const char *token = "00000000-0000-4000-8000-000000000000";
     assert_all_moves_refused(&f, token, WEIR_LEASE_LOST);
@@ -165,14 +165,14 @@ static void move_without_a_claim_makes_no_row(void **state)
         assert_status(weir_dedup_release(f.dedup, &id, wrong[i], &f.err), WEIR_INVALID_ARGUMENT);
     }
     assert_status(weir_dedup_release(f.dedup, &id, NULL, &f.err), WEIR_INVALID_ARGUMENT);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void commit_does_not_overrule_a_claim_that_runs(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     struct weir_claim claim = acquire(&f, f.dedup);
     int32_t duplicate = -1;
@@ -183,14 +183,14 @@ static void commit_does_not_overrule_a_claim_that_runs(void **state)
     env_fake_advance(f.clock, LEASE_MS + 1);
     assert_status(weir_dedup_commit(f.dedup, &id, &f.err), WEIR_OK);
     assert_all_moves_refused(&f, claim.token, WEIR_LEASE_LOST);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void failed_claim_waits_and_tells_why(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     struct weir_claim claim = acquire(&f, f.dedup);
     assert_status(weir_dedup_fail(f.dedup, &id, claim.token, "no stock", 8, 5000, &f.err), WEIR_OK);
@@ -212,14 +212,14 @@ static void failed_claim_waits_and_tells_why(void **state)
                   WEIR_INVALID_ARGUMENT);
     assert_status(weir_dedup_fail(f.dedup, &id, claim.token, "\xff", 1, 0, &f.err),
                   WEIR_INVALID_ARGUMENT);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void abandoned_claim_is_kept_for_a_day_after_its_lease(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     (void)acquire(&f, f.dedup);
     long long expires = atoll(fixture_text(&f, fixture_row(&f, "w", "m"), "expires_at"));
     int64_t lease_end_s = (env_wall_ms(f.clock) + LEASE_MS) / 1000;
@@ -229,7 +229,7 @@ static void abandoned_claim_is_kept_for_a_day_after_its_lease(void **state)
     struct weir_claim claim;
     assert_status(weir_dedup_claim(f.dedup, &other, &claim, &f.err), WEIR_OK);
     assert_int_equal(claim.outcome, WEIR_CLAIM_ACQUIRED);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 /* ---- results and payloads -------------------------------------------------------------------- */
@@ -238,7 +238,7 @@ static void test_H5_stored_result_is_given_back(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup *other = fixture_dedup(&f, NULL);
     struct weir_dedup_id id = id_of("w", "m");
     const char result[] = "\0\xff any bytes";
@@ -259,14 +259,14 @@ static void test_H5_stored_result_is_given_back(void **state)
     assert_null(claim.result);
     assert_int_equal(claim.result_len, 0);
     weir_dedup_close(other);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_H5_result_that_fits_into_no_item_is_refused(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     struct weir_claim claim = acquire(&f, f.dedup);
     size_t fits = LIMIT_ITEM_BYTES - 512 - 2;
@@ -279,14 +279,14 @@ static void test_H5_result_that_fits_into_no_item_is_refused(void **state)
     assert_int_equal(claim.result_len, fits);
     weir_free(claim.result);
     free(result);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_H5_another_payload_under_the_id_is_an_error(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     struct weir_claim_request other = request_of("w", "m", "another payload");
     struct weir_claim claim = acquire(&f, f.dedup), refused = {0};
@@ -305,7 +305,7 @@ static void test_H5_another_payload_under_the_id_is_an_error(void **state)
     env_fake_advance(f.clock, 3602 * 1000);
     assert_status(weir_dedup_claim(f.dedup, &other, &refused, &f.err), WEIR_OK);
     assert_int_equal(refused.outcome, WEIR_CLAIM_ACQUIRED);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 /* ---- wrong clocks ---------------------------------------------------------------------------- */
@@ -315,7 +315,7 @@ static void test_H5_another_payload_under_the_id_is_an_error(void **state)
 static void race_with_clock(int64_t off_ms, int64_t pause_ms, enum weir_claim_outcome wanted)
 {
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup *other = fixture_dedup(&f, NULL);
     struct weir_dedup_id id = id_of("w", "m");
     struct weir_claim mine = acquire(&f, f.dedup);
@@ -334,7 +334,7 @@ static void race_with_clock(int64_t off_ms, int64_t pause_ms, enum weir_claim_ou
     weir_free(after.result);
     weir_dedup_close(other);
     env_fake_free(clock);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_H4_clock_that_is_30_s_ahead_takes_over_early_and_one_completion_counts(void **s)
@@ -355,7 +355,7 @@ static void test_H4_holder_whose_clock_is_30_s_behind_has_a_lease_that_is_shorte
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup *slow = fixture_dedup(&f, NULL);
     struct weir_env *clock = slow->env = fixture_clock(&f, -SKEW_MS);
     struct weir_claim stalled = acquire(&f, slow);
@@ -367,22 +367,20 @@ static void test_H4_holder_whose_clock_is_30_s_behind_has_a_lease_that_is_shorte
     assert_all_moves_refused(&f, stalled.token, WEIR_LEASE_LOST);
     weir_dedup_close(slow);
     env_fake_free(clock);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 /* ---- lost answers ---------------------------------------------------------------------------- */
 
-/* The client's transport, whose next answer to a write is lost on the way back. */
+/* Loses the next answers on their way back. */
 struct lossy {
-    struct client_transport base;
-    struct client_transport *inner;
+    struct tap tap; /* first */
     unsigned losses;
 };
 
-static void lossy_call(struct client_transport *transport, struct client_request *request)
+static void lose(struct tap *tap, struct client_request *request)
 {
-    struct lossy *lossy = (struct lossy *)transport;
-    lossy->inner->ops->call(lossy->inner, request);
+    struct lossy *lossy = (struct lossy *)tap;
     if (lossy->losses > 0) {
         lossy->losses--;
         request->status = error_set(&request->error, WEIR_TIMEOUT, "the answer was lost");
@@ -393,17 +391,16 @@ static void lossy_call(struct client_transport *transport, struct client_request
 
 static void lossy_open(struct fixture *f, struct lossy *lossy)
 {
-    static const struct client_transport_ops ops = {.call = lossy_call};
-    fixture_open(f);
-    *lossy = (struct lossy){.base.ops = &ops, .inner = f->client->transport};
-    f->client->transport = &lossy->base;
+    dedup_fixture_open(f);
+    *lossy = (struct lossy){.tap.after = lose};
+    tap_insert(&lossy->tap, f->client);
 }
 
 static void lossy_close(struct fixture *f, struct lossy *lossy)
 {
     assert_int_equal(lossy->losses, 0);
-    f->client->transport = lossy->inner;
-    fixture_close(f);
+    tap_remove(&lossy->tap);
+    dedup_fixture_close(f);
 }
 
 static void write_whose_answer_was_lost_is_made_again_and_recognised(void **state)

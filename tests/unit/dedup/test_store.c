@@ -16,7 +16,7 @@ static void test_H1_message_is_a_duplicate_after_its_commit(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("billing", "m-1");
     assert_int_equal(is_duplicate(&f, "billing", "m-1"), 0);
     assert_int_equal(is_duplicate(&f, "billing", "m-1"), 0); /* asking changes nothing */
@@ -24,14 +24,14 @@ static void test_H1_message_is_a_duplicate_after_its_commit(void **state)
     assert_int_equal(is_duplicate(&f, "billing", "m-1"), 1);
     assert_int_equal(is_duplicate(&f, "billing", "m-2"), 0);
     assert_int_equal(is_duplicate(&f, "mailing", "m-1"), 0);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_H1_another_process_sees_the_commit_and_cannot_repeat_it(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup *other = fixture_dedup(&f, NULL);
     struct weir_dedup_id id = id_of("w", "m");
     assert_status(weir_dedup_commit(other, &id, &f.err), WEIR_OK);
@@ -43,14 +43,14 @@ static void test_H1_another_process_sees_the_commit_and_cannot_repeat_it(void **
     assert_true(value_equal(before, fixture_row(&f, "w", "m")));
     assert_int_equal(is_duplicate(&f, "w", "m"), 1);
     weir_dedup_close(other);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void row_without_status_by_another_program_is_a_completed_one(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     (void)fixture_call(
         &f, "PutItem",
         arena_printf(f.arena,
@@ -60,14 +60,14 @@ static void row_without_status_by_another_program_is_a_completed_one(void **stat
     assert_int_equal(is_duplicate(&f, "w", "m"), 1);
     env_fake_advance(f.clock, 12000);
     assert_int_equal(is_duplicate(&f, "w", "m"), 0);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void row_that_is_malformed_is_an_error_and_no_duplicate(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     int32_t duplicate = -1;
     (void)fixture_call(&f, "PutItem",
@@ -76,14 +76,14 @@ static void row_that_is_malformed_is_an_error_and_no_duplicate(void **state)
     assert_status(weir_dedup_check(f.dedup, &id, &duplicate, &f.err), WEIR_MALFORMED_MESSAGE);
     assert_says("token");
     assert_int_equal(duplicate, -1);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_H3_expired_row_is_no_duplicate_though_it_is_there(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     int64_t committed_s = env_wall_ms(f.clock) / 1000;
     assert_status(weir_dedup_commit(f.dedup, &id, &f.err), WEIR_OK);
@@ -96,14 +96,14 @@ static void test_H3_expired_row_is_no_duplicate_though_it_is_there(void **state)
     assert_non_null(fixture_row(&f, "w", "m"));
     assert_status(weir_dedup_commit(f.dedup, &id, &f.err), WEIR_OK);
     assert_int_equal(is_duplicate(&f, "w", "m"), 1);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_H3_without_retention_a_row_never_expires(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_options options = WEIR_DEDUP_OPTIONS_INIT;
     options.retention_s = -1;
     weir_dedup_close(f.dedup);
@@ -117,7 +117,7 @@ static void test_H3_without_retention_a_row_never_expires(void **state)
     struct weir_dedup_id claimed = id_of("w", "m2");
     assert_status(weir_dedup_complete(f.dedup, &claimed, claim.token, NULL, 0, &f.err), WEIR_OK);
     assert_null(value_get(fixture_row(&f, "w", "m2"), "expires_at"));
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 /* ---- handle ---------------------------------------------------------------------------------- */
@@ -151,7 +151,7 @@ static void test_H2_second_delivery_is_acknowledged_without_running(void **state
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct work work = {.f = &f};
     struct weir_dedup_id id = id_of("w", "m");
     enum weir_handled handled = 0;
@@ -160,14 +160,14 @@ static void test_H2_second_delivery_is_acknowledged_without_running(void **state
     assert_status(weir_dedup_handle(f.dedup, &id, run, &work, &handled, &f.err), WEIR_OK);
     assert_int_equal(handled, WEIR_HANDLED_DUPLICATE);
     assert_int_equal(work.runs, 1);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_H2_group_that_is_checked_is_the_group_that_is_committed(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct work work = {.f = &f};
     enum weir_handled handled = 0;
     const char *groups[] = {"a", "b"};
@@ -179,14 +179,14 @@ static void test_H2_group_that_is_checked_is_the_group_that_is_committed(void **
         assert_int_equal(fixture_count(&f, TABLE), i + 1);
     }
     assert_int_equal(work.runs, 2);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_H2_handler_that_fails_is_not_committed_and_not_acknowledged(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct work work = {.f = &f, .status = WEIR_SINK_REJECTED, .text = "no stock"};
     struct weir_dedup_id id = id_of("w", "m");
     enum weir_handled handled = 0;
@@ -203,14 +203,14 @@ static void test_H2_handler_that_fails_is_not_committed_and_not_acknowledged(voi
     assert_status(weir_dedup_handle(f.dedup, &id, run, &work, &handled, &f.err), WEIR_OK);
     assert_int_equal(handled, WEIR_HANDLED_RUN);
     assert_int_equal(work.runs, 3);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_H2_store_that_cannot_be_read_leaves_the_message_unacknowledged(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct work work = {.f = &f};
     struct weir_dedup_id id = id_of("w", "m");
     enum weir_handled handled = 0;
@@ -219,14 +219,14 @@ static void test_H2_store_that_cannot_be_read_leaves_the_message_unacknowledged(
                   WEIR_RESOURCE_NOT_FOUND);
     assert_int_equal(work.runs, 0);
     assert_int_equal(handled, 0);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_H2_commit_that_fails_after_the_handler_is_reported_and_acknowledged(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct work work = {.f = &f, .drop_table = TABLE};
     struct weir_dedup_id id = id_of("w", "m");
     enum weir_handled handled = 0;
@@ -234,7 +234,7 @@ static void test_H2_commit_that_fails_after_the_handler_is_reported_and_acknowle
     assert_int_equal(handled, WEIR_HANDLED_NOT_COMMITTED);
     assert_int_equal(f.err.status, WEIR_RESOURCE_NOT_FOUND);
     assert_int_equal(work.runs, 1);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static enum weir_status commit_elsewhere(void *arg, struct weir_error *err)
@@ -247,7 +247,7 @@ static void test_H2_commit_that_another_delivery_made_meanwhile_is_reported(void
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup *other = fixture_dedup(&f, NULL);
     struct weir_dedup_id id = id_of("w", "m");
     enum weir_handled handled = 0;
@@ -256,7 +256,7 @@ static void test_H2_commit_that_another_delivery_made_meanwhile_is_reported(void
     assert_int_equal(handled, WEIR_HANDLED_NOT_COMMITTED);
     assert_int_equal(f.err.status, WEIR_ALREADY_EXISTS);
     weir_dedup_close(other);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 /* ---- upkeep ---------------------------------------------------------------------------------- */
@@ -265,7 +265,7 @@ static void forgotten_message_is_new_again(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m"), other = id_of("w", "m2");
     assert_status(weir_dedup_forget(f.dedup, &id, &f.err), WEIR_NOT_FOUND);
     assert_status(weir_dedup_commit(f.dedup, &id, &f.err), WEIR_OK);
@@ -273,14 +273,14 @@ static void forgotten_message_is_new_again(void **state)
     assert_status(weir_dedup_forget(f.dedup, &id, &f.err), WEIR_OK);
     assert_int_equal(is_duplicate(&f, "w", "m"), 0);
     assert_int_equal(is_duplicate(&f, "w", "m2"), 1);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_L4_figures_tell_duplicates_conflicts_and_errors_apart(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup *other = fixture_dedup(&f, NULL);
     struct weir_dedup_id id = id_of("w", "m");
     struct weir_dedup_figures figures;
@@ -305,7 +305,7 @@ static void test_L4_figures_tell_duplicates_conflicts_and_errors_apart(void **st
     assert_int_equal(figures.conflicts, 2);
     assert_int_equal(figures.errors, 1);
     weir_dedup_close(other);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 int main(void)

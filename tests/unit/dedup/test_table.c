@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-#include "outbox/outbox.h"
+#include "outbox/outbox_store.h"
 
 static void assert_text(const struct weir_value *map, const char *name, const char *wanted)
 {
@@ -19,7 +19,7 @@ static void test_A1_table_has_its_keys_billing_and_ttl(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     const struct weir_value *table =
         value_get(fixture_call(&f, "DescribeTable", "{\"TableName\":\"" TABLE "\"}"), "Table");
     const struct weir_value *schema = value_get(table, "KeySchema");
@@ -38,14 +38,14 @@ static void test_A1_table_has_its_keys_billing_and_ttl(void **state)
                   "TimeToLiveDescription");
     assert_text(ttl, "AttributeName", "expires_at");
     assert_true(bytes_starts_with(value_get(ttl, "TimeToLiveStatus")->u.bytes, BYTES_LIT("ENABL")));
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_A1_second_creation_changes_nothing(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup_id id = id_of("w", "m");
     assert_status(weir_dedup_commit(f.dedup, &id, &f.err), WEIR_OK);
     weir_dedup_close(fixture_dedup(&f, NULL));
@@ -53,14 +53,14 @@ static void test_A1_second_creation_changes_nothing(void **state)
     options.no_create = 1;
     weir_dedup_close(fixture_dedup(&f, &options));
     assert_int_equal(fixture_count(&f, TABLE), 1);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void test_A3_missing_table_with_creation_off(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup *dedup = NULL;
     struct weir_dedup_options options = WEIR_DEDUP_OPTIONS_INIT;
     options.table = "elsewhere";
@@ -68,7 +68,7 @@ static void test_A3_missing_table_with_creation_off(void **state)
     assert_status(weir_dedup_open(f.client, &options, &dedup, &f.err), WEIR_RESOURCE_NOT_FOUND);
     assert_says("elsewhere");
     assert_null(dedup);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 struct opening {
@@ -92,7 +92,7 @@ static void test_A3_instances_that_start_at_once_all_succeed(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct opening openings[4] = {0};
     pthread_t threads[4];
     for (int i = 0; i < 4; i++) {
@@ -107,14 +107,14 @@ static void test_A3_instances_that_start_at_once_all_succeed(void **state)
             fail_msg("%s", openings[i].err.message);
         }
     }
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void table_of_other_keys_is_refused(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_dedup *dedup = NULL;
     struct weir_dedup_options options = WEIR_DEDUP_OPTIONS_INIT;
     options.table = "orders";
@@ -125,7 +125,7 @@ static void table_of_other_keys_is_refused(void **state)
                        "\"KeyType\":\"HASH\"}]}");
     assert_status(weir_dedup_open(f.client, &options, &dedup, &f.err), WEIR_CONFIG);
     assert_says("message_id (RANGE)");
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void wrong_options_are_refused_by_name(void **state)
@@ -143,7 +143,7 @@ static void wrong_options_are_refused_by_name(void **state)
         {{.struct_size = size, .local_cache_max = 1000001}, WEIR_CONFIG, "local_cache_max"},
     };
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct weir_dedup *dedup = NULL;
         assert_status(weir_dedup_open(f.client, &cases[i].options, &dedup, &f.err),
@@ -151,7 +151,7 @@ static void wrong_options_are_refused_by_name(void **state)
         assert_says(cases[i].says);
         assert_null(dedup);
     }
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static void wrong_ids_are_refused_by_field(void **state)
@@ -172,7 +172,7 @@ static void wrong_ids_are_refused_by_field(void **state)
         {id_of("w", "\xc0\x80"), "id.message is not UTF-8"},
     };
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_status(weir_dedup_commit(f.dedup, &cases[i].id, &f.err), WEIR_INVALID_ARGUMENT);
         assert_says(cases[i].says);
@@ -181,7 +181,7 @@ static void wrong_ids_are_refused_by_field(void **state)
     assert_status(weir_dedup_commit(f.dedup, &longest, &f.err), WEIR_OK);
     assert_status(weir_dedup_commit(f.dedup, NULL, &f.err), WEIR_INVALID_ARGUMENT);
     assert_int_equal(fixture_count(&f, TABLE), 1);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 static enum weir_status never_run(void *arg, struct weir_error *err)
@@ -196,7 +196,7 @@ static void test_A7_dedup_that_is_not_open_gives_a_definite_error(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     const char *token = "00000000-0000-4000-8000-000000000000";
     struct weir_dedup *dedup = NULL;
     struct weir_txn *txn = NULL;
@@ -205,6 +205,7 @@ static void test_A7_dedup_that_is_not_open_gives_a_definite_error(void **state)
     struct weir_claim claim;
     struct weir_claim_result claimed;
     struct weir_dedup_result committed;
+    struct weir_dedup_checked checked;
     struct weir_dedup_figures figures;
     enum weir_handled handled;
     int32_t duplicate;
@@ -228,6 +229,12 @@ static void test_A7_dedup_that_is_not_open_gives_a_definite_error(void **state)
     assert_status(weir_dedup_stage_complete(NULL, txn, &id, token, NULL, 0, &f.err), WEIR_CLOSED);
     assert_status(weir_dedup_claim_many(NULL, &request, 1, &claimed, &f.err), WEIR_CLOSED);
     assert_status(weir_dedup_commit_many(NULL, &id, 1, &committed, &f.err), WEIR_CLOSED);
+    assert_status(weir_dedup_check_many(NULL, &id, 1, &checked, &f.err), WEIR_CLOSED);
+    assert_status(weir_dedup_stage_many(NULL, txn, &id, 1, &f.err), WEIR_CLOSED);
+    assert_status(weir_dedup_stage_many(f.dedup, NULL, &id, 1, &f.err), WEIR_CLOSED);
+    assert_status(weir_dedup_list(NULL, "w", 1, WEIR_DEDUP_ANY, 1, NULL, 0, &json, &len, &f.err),
+                  WEIR_CLOSED);
+    assert_status(weir_dedup_purge(NULL, NULL, NULL, &f.err), WEIR_CLOSED);
     assert_status(weir_dedup_forget(NULL, &id, &f.err), WEIR_CLOSED);
     assert_status(weir_dedup_commit(NULL, &id, NULL), WEIR_CLOSED);
     weir_dedup_read_figures(NULL, &figures);
@@ -236,7 +243,7 @@ static void test_A7_dedup_that_is_not_open_gives_a_definite_error(void **state)
     assert_null(json);
     weir_txn_free(txn);
     weir_dedup_close(NULL);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 /* An outbox of the same table and keys; its message has the key (w, m). */
@@ -271,7 +278,7 @@ static void test_A8_claims_and_an_outbox_share_the_table_without_taking_rows(voi
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f);
+    dedup_fixture_open(&f);
     struct weir_outbox *outbox = outbox_inside(&f);
     struct weir_dedup_id taken = id_of("w", "m"), free_id = id_of("w", "m2");
     struct weir_claim_request request = request_of("w", "m", "p");
@@ -293,10 +300,11 @@ static void test_A8_claims_and_an_outbox_share_the_table_without_taking_rows(voi
     assert_status(weir_dedup_commit(f.dedup, &free_id, &f.err), WEIR_OK);
     (void)fixture_claim(&f, f.dedup, "w", "m3", WEIR_CLAIM_ACQUIRED);
     assert_int_equal(pending_count(&f, outbox), 0);
-    assert_false(outbox_is_message(fixture_row(&f, "w", "m2"))); /* the feed's question */
-    assert_false(outbox_is_message(fixture_row(&f, "w", "m3")));
+    assert_false(
+        outbox_is_message(&outbox->layout, fixture_row(&f, "w", "m2"))); /* the feed's question */
+    assert_false(outbox_is_message(&outbox->layout, fixture_row(&f, "w", "m3")));
     weir_outbox_close(outbox);
-    fixture_close(&f);
+    dedup_fixture_close(&f);
 }
 
 int main(void)

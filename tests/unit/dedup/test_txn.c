@@ -14,7 +14,7 @@ struct consumer {
 
 static void consumer_open(struct consumer *c)
 {
-    fixture_open(&c->f);
+    dedup_fixture_open(&c->f);
     (void)fixture_call(&c->f, "CreateTable", EFFECTS);
     assert_int_equal(weir_txn_new(c->f.client, &c->txn, &c->f.err), WEIR_OK);
 }
@@ -22,7 +22,7 @@ static void consumer_open(struct consumer *c)
 static void consumer_close(struct consumer *c)
 {
     weir_txn_free(c->txn);
-    fixture_close(&c->f);
+    dedup_fixture_close(&c->f);
 }
 
 static void add_effect(struct consumer *c, const char *key)

@@ -1,84 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit/outbox/outbox_fixture.h"
 
-#include <ftw.h>
-
-bool fixture_on_disk;
-
-static char folder[64]; /* of the test under way; "" : none */
-
-struct weir_client *fixture_client(const char *endpoint)
-{
-    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
-    struct weir_client *client = NULL;
-    struct weir_error err = {0};
-    options.endpoint_url = endpoint;
-    if (weir_engine_register(&err) != WEIR_OK ||
-        weir_client_open(&options, &client, &err) != WEIR_OK) {
-        fail_msg("%s: %s: %s", endpoint, weir_status_name(err.status), err.message);
-    }
-    return client;
-}
-
-void fixture_open(struct fixture *f)
-{
-    char endpoint[128] = "memory:";
-    if (fixture_on_disk) {
-        (void)snprintf(folder, sizeof(folder), "/tmp/weir-outbox-XXXXXX");
-        assert_non_null(mkdtemp(folder));
-        (void)snprintf(endpoint, sizeof(endpoint), "file:%s/data?durability=relaxed", folder);
-    }
-    *f = (struct fixture){.client = fixture_client(endpoint), .arena = arena_new(64u << 20)};
-    assert_non_null(f->arena);
-}
-
-static int remove_one(const char *path, const struct stat *info, int flag, struct FTW *ftw)
-{
-    (void)info;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
-void fixture_close(struct fixture *f)
-{
-    weir_client_close(f->client);
-    arena_free(f->arena);
-    if (folder[0] != '\0') {
-        (void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-        folder[0] = '\0';
-    }
-}
-
-int fixture_run(const char *name, const struct CMUnitTest *tests, size_t count)
-{
-    int failed = 0;
-    for (int on_disk = 0; on_disk < 2; on_disk++) {
-        char title[64];
-        fixture_on_disk = on_disk == 1;
-        (void)snprintf(title, sizeof(title), "%s over %s", name, on_disk ? "file:" : "memory:");
-        failed += _cmocka_run_group_tests(title, tests, count, NULL, NULL);
-    }
-    return failed;
-}
-
-const struct weir_value *fixture_call(struct fixture *f, const char *operation, const char *json)
-{
-    char *answer = NULL;
-    size_t len = 0;
-    struct weir_value *document = NULL;
-    enum weir_status status = weir_call(f->client, operation, strlen(operation), json, strlen(json),
-                                        &answer, &len, &f->err);
-    if (status == WEIR_OK) {
-        status = json_parse(f->arena, bytes_of(answer, len), &document, &f->err);
-    }
-    weir_free(answer);
-    if (status != WEIR_OK) {
-        fail_msg("%s %s: %s: %s", operation, json, weir_status_name(status), f->err.message);
-    }
-    return document;
-}
-
 struct weir_outbox *fixture_outbox(struct fixture *f, const struct weir_outbox_options *options)
 {
     struct weir_outbox *outbox = NULL;
@@ -88,32 +10,122 @@ struct weir_outbox *fixture_outbox(struct fixture *f, const struct weir_outbox_o
     return outbox;
 }
 
+struct weir_outbox_options by_message(void)
+{
+    struct weir_outbox_options options = WEIR_OUTBOX_OPTIONS_INIT;
+    options.layout = "by-message";
+    return options;
+}
+
 const struct weir_value *fixture_row(struct fixture *f, const char *table, const char *key,
                                      const char *id)
 {
-    struct weir_value *item = NULL;
-    char *json = arena_printf(f->arena,
-                              "{\"TableName\":\"%s\",\"ConsistentRead\":true,"
-                              "\"Key\":{\"pk\":{\"S\":\"%s\"},\"sk\":{\"S\":\"%s\"}}}",
-                              table, key, id);
-    const struct weir_value *found = value_get(fixture_call(f, "GetItem", json), "Item");
-    if (found != NULL) {
-        assert_int_equal(value_to_item(f->arena, found, &item, &f->err), WEIR_OK);
+    return fixture_item(
+        f, table, arena_printf(f->arena, "{\"pk\":{\"S\":\"%s\"},\"sk\":{\"S\":\"%s\"}}", key, id));
+}
+
+const struct weir_value *fixture_message(struct fixture *f, const char *table, const char *id)
+{
+    return fixture_item(f, table, arena_printf(f->arena, "{\"PK\":{\"S\":\"MESSAGE#%s\"}}", id));
+}
+
+const struct weir_value *fixture_row_of(struct fixture *f, const struct weir_outbox *outbox,
+                                        const char *key, const char *id)
+{
+    return strcmp(outbox->layout.kind->name, "by-message") == 0 ? fixture_message(f, "outbox", id)
+                                                                : fixture_row(f, "outbox", key, id);
+}
+
+static void must(struct fixture *f, const char *what, enum weir_status status)
+{
+    if (status != WEIR_OK) {
+        fail_msg("%s: %s: %s", what, weir_status_name(status), f->err.message);
     }
-    return item;
 }
 
-unsigned fixture_count(struct fixture *f, const char *table)
+void fixture_add(struct fixture *f, struct weir_outbox *outbox, const char *key, const char *id,
+                 int64_t created_ms)
 {
-    const struct weir_value *response = fixture_call(
-        f, "Scan", arena_printf(f->arena, "{\"TableName\":\"%s\",\"ConsistentRead\":true}", table));
-    return value_get(response, "Items")->u.list.count;
+    struct weir_message message = message_of(key, id);
+    message.created_at_ms = created_ms;
+    must(f, "adding", weir_outbox_add(outbox, &message, NULL, &f->err));
 }
 
-const char *fixture_text(struct fixture *f, const struct weir_value *item, const char *name)
+void fixture_mark(struct fixture *f, struct weir_outbox *outbox, const char *key, const char *id)
 {
-    const struct weir_value *value = value_get(item, name);
-    return value == NULL ? ""
-                         : arena_printf(f->arena, "%.*s", (int)value->u.bytes.len,
-                                        (const char *)value->u.bytes.ptr);
+    must(f, "marking", weir_outbox_mark(outbox, key, strlen(key), id, strlen(id), &f->err));
+}
+
+static const struct weir_value *parsed(struct fixture *f, char *json, size_t len)
+{
+    struct weir_value *document = NULL;
+    assert_int_equal(strlen(json), len);
+    must(f, "parsing", json_parse(f->arena, bytes_of(json, len), &document, &f->err));
+    weir_free(json);
+    return document;
+}
+
+const struct weir_value *fixture_pending(struct fixture *f, struct weir_outbox *outbox,
+                                         const char *key, uint32_t limit, const char **token)
+{
+    char *page = NULL;
+    size_t len = 0;
+    struct weir_text given = text(*token);
+    must(f, "pending",
+         weir_outbox_pending(outbox, key, key == NULL ? 0 : strlen(key), limit, given.ptr,
+                             given.len, &page, &len, &f->err));
+    const struct weir_value *document = parsed(f, page, len);
+    *token = value_get(document, "next") == NULL ? NULL : member_text(f, document, "next");
+    return value_get(document, "messages");
+}
+
+const char *fixture_ids(struct fixture *f, const struct weir_value *messages)
+{
+    const char *all = "";
+    for (uint32_t i = 0; i < messages->u.list.count; i++) {
+        all = arena_printf(f->arena, "%s%s%s", all, i == 0 ? "" : " ",
+                           member_text(f, &messages->u.list.at[i], "id"));
+    }
+    return all;
+}
+
+const char *fixture_all_pending(struct fixture *f, struct weir_outbox *outbox, const char *key,
+                                uint32_t limit)
+{
+    const char *token = NULL, *all = "";
+    do {
+        const char *ids = fixture_ids(f, fixture_pending(f, outbox, key, limit, &token));
+        all = arena_printf(f->arena, "%s%s%s", all, all[0] == '\0' ? "" : " ", ids);
+    } while (token != NULL);
+    return all;
+}
+
+const struct weir_value *fixture_get(struct fixture *f, struct weir_outbox *outbox, const char *key,
+                                     const char *id)
+{
+    char *json = NULL;
+    size_t len = 0;
+    must(f, "getting",
+         weir_outbox_get(outbox, key, strlen(key), id, strlen(id), &json, &len, &f->err));
+    return parsed(f, json, len);
+}
+
+void fixture_each_layout(void (*test)(struct fixture *f, struct weir_outbox *outbox))
+{
+    static const char *const layouts[] = {"partitioned", "by-message"};
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture f;
+        struct weir_outbox_options options = WEIR_OUTBOX_OPTIONS_INIT;
+        fixture_open(&f);
+        options.layout = layouts[i];
+        struct weir_outbox *outbox = fixture_outbox(&f, &options);
+        test(&f, outbox);
+        weir_outbox_close(outbox);
+        fixture_close(&f);
+    }
+}
+
+const char *member_text(struct fixture *f, const struct weir_value *map, const char *name)
+{
+    return fixture_text(f, map, name);
 }

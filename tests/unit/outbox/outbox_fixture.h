@@ -2,45 +2,42 @@
 #ifndef WEIR_TESTS_OUTBOX_FIXTURE_H
 #define WEIR_TESTS_OUTBOX_FIXTURE_H
 
-/* A database of its own for each test, in memory and on disk in turn, and the calls that look at
- * what an outbox left in it. */
+/* The stores' fixture (unit/support/fixture.h), and the calls that look at what an outbox left. */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-#include <cmocka.h>
+#include "unit/support/fixture.h"
 
-#include "outbox/outbox.h"
-#include "weir/engine.h"
+#include "outbox/outbox_store.h"
+#include "weir/outbox.h"
 
-struct fixture {
-    struct weir_client *client;
-    struct arena *arena; /* answers, until the test's end */
-    struct weir_error err;
-};
-
-/* True: the tests run over "file:" in a folder of each test's own. */
-extern bool fixture_on_disk;
-
-struct weir_client *fixture_client(const char *endpoint);
-void fixture_open(struct fixture *f);
-void fixture_close(struct fixture *f);
-/* Runs the group in memory, then on disk. */
-int fixture_run(const char *name, const struct CMUnitTest *tests, size_t count);
-
-/* The answer as a document; fails the test on another status than OK. */
-const struct weir_value *fixture_call(struct fixture *f, const char *operation, const char *json);
-/* An outbox with these options (NULL: defaults). */
+/* An outbox with these options (NULL: defaults); the test closes it. */
 struct weir_outbox *fixture_outbox(struct fixture *f, const struct weir_outbox_options *options);
-/* The row as an item, NULL when there is none. */
+/* Options of layout `by-message`. */
+struct weir_outbox_options by_message(void);
+/* The row as an item, NULL when there is none: of `partitioned`, and of `by-message`. */
 const struct weir_value *fixture_row(struct fixture *f, const char *table, const char *key,
                                      const char *id);
-/* Rows of a table. */
-unsigned fixture_count(struct fixture *f, const char *table);
+const struct weir_value *fixture_message(struct fixture *f, const char *table, const char *id);
+/* The row of either layout, in table "outbox". */
+const struct weir_value *fixture_row_of(struct fixture *f, const struct weir_outbox *outbox,
+                                        const char *key, const char *id);
+/* Adds; fails the test when it does not work. */
+void fixture_add(struct fixture *f, struct weir_outbox *outbox, const char *key, const char *id,
+                 int64_t created_ms);
+void fixture_mark(struct fixture *f, struct weir_outbox *outbox, const char *key, const char *id);
+/* One page of pending messages; *token is replaced by the page's own, NULL at the end. */
+const struct weir_value *fixture_pending(struct fixture *f, struct weir_outbox *outbox,
+                                         const char *key, uint32_t limit, const char **token);
+/* "id id id" of a page; and of all that is pending, in pages of `limit`. */
+const char *fixture_ids(struct fixture *f, const struct weir_value *messages);
+const char *fixture_all_pending(struct fixture *f, struct weir_outbox *outbox, const char *key,
+                                uint32_t limit);
+/* weir_outbox_get's document. */
+const struct weir_value *fixture_get(struct fixture *f, struct weir_outbox *outbox, const char *key,
+                                     const char *id);
+/* Runs `test` over an outbox of each layout. */
+void fixture_each_layout(void (*test)(struct fixture *f, struct weir_outbox *outbox));
+/* The member's text; "" when it is absent. */
+const char *member_text(struct fixture *f, const struct weir_value *map, const char *name);
 
 static inline struct weir_text text(const char *s)
 {
@@ -56,23 +53,5 @@ static inline struct weir_message message_of(const char *key, const char *id)
     message.payload = text("{\"n\":1}");
     return message;
 }
-
-/* The text of a string or number attribute; "" when it is absent. */
-const char *fixture_text(struct fixture *f, const struct weir_value *item, const char *name);
-
-#define assert_status(call, wanted)                                          \
-    do {                                                                     \
-        enum weir_status status_ = (call);                                   \
-        if (status_ != (wanted)) {                                           \
-            fail_msg("%s: %s, not %s: %s", #call, weir_status_name(status_), \
-                     weir_status_name(wanted), f.err.message);               \
-        }                                                                    \
-    } while (0)
-#define assert_says(part)                                                  \
-    do {                                                                   \
-        if (strstr(f.err.message, (part)) == NULL) {                       \
-            fail_msg("\"%s\" does not say \"%s\"", f.err.message, (part)); \
-        }                                                                  \
-    } while (0)
 
 #endif

@@ -6,7 +6,7 @@ static struct outbox_message decoded(struct fixture *f, const struct weir_value 
 {
     struct outbox_layout layout;
     struct outbox_message message;
-    assert_int_equal(outbox_layout_init(NULL, &layout, &f->err), WEIR_OK);
+    assert_int_equal(outbox_layout_init(f->arena, NULL, &layout, &f->err), WEIR_OK);
     if (outbox_decode(f->arena, &layout, row, &message, &f->err) != WEIR_OK) {
         fail_msg("%s", f->err.message);
     }
@@ -82,7 +82,7 @@ static void test_B1_empty_optional_fields_are_absent(void **state)
     struct weir_outbox *outbox = fixture_outbox(&f, NULL);
     struct weir_message message = message_of("k", "m");
     message.headers = text("");
-    message.destination = text("");
+    message.correlation_id = text("");
     assert_status(weir_outbox_add(outbox, &message, NULL, &f.err), WEIR_OK);
     const struct weir_value *row = fixture_row(&f, "outbox", "k", "m");
     assert_int_equal(row->u.map.count, 6); /* keys, type, payload, createdAt, isPublished */
@@ -117,7 +117,7 @@ static void test_B1_payloads_of_any_bytes_come_back_unchanged(void **state)
     fixture_close(&f);
 }
 
-static void absent_id_and_time_are_filled_in(void **state)
+static void test_B10_absent_id_and_time_are_filled_in(void **state)
 {
     (void)state;
     struct fixture f;
@@ -213,7 +213,7 @@ static void test_B9_wrong_messages_are_refused_by_field(void **state)
 
 /* The largest payload that fits can be staged with its place and marked; one byte group more is
  * refused with the message's id. */
-static void message_over_an_items_size_is_refused_with_its_id(void **state)
+static void test_B7_message_over_an_items_size_is_refused_with_its_id(void **state)
 {
     (void)state;
     struct fixture f;
@@ -312,7 +312,7 @@ static void rows_that_are_no_message_are_named(void **state)
     };
     struct fixture f = {.arena = arena_new(1 << 20)};
     struct outbox_layout layout;
-    assert_status(outbox_layout_init(NULL, &layout, &f.err), WEIR_OK);
+    assert_status(outbox_layout_init(f.arena, NULL, &layout, &f.err), WEIR_OK);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct weir_value *document = NULL, *row = NULL;
         struct outbox_message message;
@@ -331,10 +331,10 @@ int main(void)
         cmocka_unit_test(test_B1_every_field_is_stored),
         cmocka_unit_test(test_B1_empty_optional_fields_are_absent),
         cmocka_unit_test(test_B1_payloads_of_any_bytes_come_back_unchanged),
-        cmocka_unit_test(absent_id_and_time_are_filled_in),
+        cmocka_unit_test(test_B10_absent_id_and_time_are_filled_in),
         cmocka_unit_test(test_B4_add_never_overwrites),
         cmocka_unit_test(test_B9_wrong_messages_are_refused_by_field),
-        cmocka_unit_test(message_over_an_items_size_is_refused_with_its_id),
+        cmocka_unit_test(test_B7_message_over_an_items_size_is_refused_with_its_id),
         cmocka_unit_test(rendered_element_commits_by_another_sdk),
         cmocka_unit_test(rows_that_are_no_message_are_named),
     };

@@ -50,7 +50,7 @@ static void test_D2_flag_and_time_are_set_and_twice_counts_two(void **state)
     fixture_close(&f);
 }
 
-static void ttl_is_publication_plus_retention_on_published_rows_only(void **state)
+static void test_C5_ttl_is_publication_plus_retention_on_published_rows_only(void **state)
 {
     (void)state;
     struct fixture f;
@@ -77,19 +77,21 @@ static void ttl_is_publication_plus_retention_on_published_rows_only(void **stat
     fixture_close(&f);
 }
 
-static void retention_is_a_week_unless_said_otherwise(void **state)
+static void test_A5_retention_is_a_week_unless_said_otherwise(void **state)
 {
     (void)state;
     struct outbox_layout layout;
+    struct arena *a = arena_new(1 << 20);
     struct weir_outbox_options options = WEIR_OUTBOX_OPTIONS_INIT;
-    assert_int_equal(outbox_layout_init(NULL, &layout, NULL), WEIR_OK);
+    assert_int_equal(outbox_layout_init(a, NULL, &layout, NULL), WEIR_OK);
     assert_int_equal(layout.retention_s, 604800);
     options.retention_s = -1;
-    assert_int_equal(outbox_layout_init(&options, &layout, NULL), WEIR_OK);
+    assert_int_equal(outbox_layout_init(a, &options, &layout, NULL), WEIR_OK);
     assert_int_equal(layout.retention_s, 0);
     options.retention_s = 5;
-    assert_int_equal(outbox_layout_init(&options, &layout, NULL), WEIR_OK);
+    assert_int_equal(outbox_layout_init(a, &options, &layout, NULL), WEIR_OK);
     assert_int_equal(layout.retention_s, 5);
+    arena_free(a);
 }
 
 int main(void)
@@ -97,8 +99,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_D1_unknown_id_is_not_found_and_no_ghost_row_appears),
         cmocka_unit_test(test_D2_flag_and_time_are_set_and_twice_counts_two),
-        cmocka_unit_test(ttl_is_publication_plus_retention_on_published_rows_only),
-        cmocka_unit_test(retention_is_a_week_unless_said_otherwise),
+        cmocka_unit_test(test_C5_ttl_is_publication_plus_retention_on_published_rows_only),
+        cmocka_unit_test(test_A5_retention_is_a_week_unless_said_otherwise),
     };
     return fixture_run("mark", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -16,37 +16,6 @@ static void add_at(struct fixture *f, struct weir_outbox *outbox, struct weir_te
     }
 }
 
-/* One page; *token is replaced by the page's own, NULL at the end. */
-static const struct weir_value *page_of(struct fixture *f, struct weir_outbox *outbox,
-                                        const char *key, uint32_t limit, const char **token)
-{
-    char *page = NULL;
-    size_t len = 0;
-    struct weir_value *document = NULL;
-    struct weir_text given = text(*token);
-    if (weir_outbox_pending(outbox, key, key == NULL ? 0 : strlen(key), limit, given.ptr, given.len,
-                            &page, &len, &f->err) != WEIR_OK) {
-        fail_msg("%s", f->err.message);
-    }
-    assert_int_equal(strlen(page), len);
-    assert_int_equal(json_parse(f->arena, bytes_of(page, len), &document, &f->err), WEIR_OK);
-    weir_free(page);
-    const struct weir_value *next = value_get(document, "next");
-    *token = next == NULL ? NULL : fixture_text(f, document, "next");
-    return value_get(document, "messages");
-}
-
-/* "id id id" of a page. */
-static const char *ids_of(struct fixture *f, const struct weir_value *messages)
-{
-    const char *all = "";
-    for (uint32_t i = 0; i < messages->u.list.count; i++) {
-        all = arena_printf(f->arena, "%s%s%s", all, i == 0 ? "" : " ",
-                           fixture_text(f, &messages->u.list.at[i], "id"));
-    }
-    return all;
-}
-
 static void test_C1_oldest_first_by_creation_with_tokens(void **state)
 {
     (void)state;
@@ -60,15 +29,15 @@ static void test_C1_oldest_first_by_creation_with_tokens(void **state)
     }
     add_at(&f, outbox, text("other"), text("x"), BASE_MS - 1);
     const char *token = NULL;
-    assert_string_equal(ids_of(&f, page_of(&f, outbox, "k", 2, &token)), "q c");
+    assert_string_equal(fixture_ids(&f, fixture_pending(&f, outbox, "k", 2, &token)), "q c");
     assert_non_null(token);
-    assert_string_equal(ids_of(&f, page_of(&f, outbox, "k", 2, &token)), "z a");
+    assert_string_equal(fixture_ids(&f, fixture_pending(&f, outbox, "k", 2, &token)), "z a");
     assert_non_null(token);
-    assert_string_equal(ids_of(&f, page_of(&f, outbox, "k", 2, &token)), "m");
+    assert_string_equal(fixture_ids(&f, fixture_pending(&f, outbox, "k", 2, &token)), "m");
     assert_null(token);
-    assert_string_equal(ids_of(&f, page_of(&f, outbox, "k", 5, &token)), "q c z a m");
+    assert_string_equal(fixture_ids(&f, fixture_pending(&f, outbox, "k", 5, &token)), "q c z a m");
     assert_null(token);
-    assert_string_equal(ids_of(&f, page_of(&f, outbox, "nobody", 5, &token)), "");
+    assert_string_equal(fixture_ids(&f, fixture_pending(&f, outbox, "nobody", 5, &token)), "");
     assert_null(token);
     weir_outbox_close(outbox);
     fixture_close(&f);
@@ -92,8 +61,8 @@ static void test_C1_published_rows_before_do_not_starve(void **state)
     }
     free(filler);
     const char *token = NULL;
-    assert_string_equal(ids_of(&f, page_of(&f, outbox, "k", 2, &token)), "m70 m88");
-    assert_string_equal(ids_of(&f, page_of(&f, outbox, "k", 2, &token)), "m89");
+    assert_string_equal(fixture_ids(&f, fixture_pending(&f, outbox, "k", 2, &token)), "m70 m88");
+    assert_string_equal(fixture_ids(&f, fixture_pending(&f, outbox, "k", 2, &token)), "m89");
     assert_null(token);
     weir_outbox_close(outbox);
     fixture_close(&f);
@@ -118,7 +87,7 @@ static void test_C2_all_keys_oldest_first_and_published_rows_leave(void **state)
     }
     const char *token = NULL, *all = "";
     do {
-        const char *ids = ids_of(&f, page_of(&f, outbox, NULL, 7, &token));
+        const char *ids = fixture_ids(&f, fixture_pending(&f, outbox, NULL, 7, &token));
         all = arena_printf(f.arena, "%s%s%s", all, all[0] == '\0' ? "" : " ", ids);
     } while (token != NULL);
     assert_string_equal(all, wanted);
@@ -137,7 +106,7 @@ static void page_holds_the_messages_content(void **state)
     message.destination = text("orders");
     assert_status(weir_outbox_add(outbox, &message, NULL, &f.err), WEIR_OK);
     const char *token = NULL;
-    const struct weir_value *messages = page_of(&f, outbox, "k", 1, &token);
+    const struct weir_value *messages = fixture_pending(&f, outbox, "k", 1, &token);
     assert_int_equal(messages->u.list.count, 1);
     const struct weir_value *first = &messages->u.list.at[0];
     assert_string_equal(fixture_text(&f, first, "key"), "k");
@@ -164,7 +133,7 @@ static void keys_and_ids_of_any_characters_continue(void **state)
     const char *token = NULL;
     unsigned count = 0;
     do {
-        count += page_of(&f, outbox, NULL, 1, &token)->u.list.count;
+        count += fixture_pending(&f, outbox, NULL, 1, &token)->u.list.count;
     } while (token != NULL && count < 10);
     assert_int_equal(count, 3);
     weir_outbox_close(outbox);
@@ -242,9 +211,156 @@ static void stats_count_and_leave_other_rows_out(void **state)
     assert_int_equal(stats.published, 1);
     assert_true(stats.oldest_pending_ms >= 60000 && stats.oldest_pending_ms < 90000);
     const char *token = NULL;
-    assert_string_equal(ids_of(&f, page_of(&f, outbox, NULL, 9, &token)), "old new");
+    assert_string_equal(fixture_ids(&f, fixture_pending(&f, outbox, NULL, 9, &token)), "old new");
     weir_outbox_close(outbox);
     fixture_close(&f);
+}
+
+/* Over every way to list: the whole table, the sharded index, the layout's own index. */
+static void each_way(void (*test)(struct fixture *f, struct weir_outbox *outbox))
+{
+    struct weir_outbox_options ways[] = {WEIR_OUTBOX_OPTIONS_INIT, WEIR_OUTBOX_OPTIONS_INIT,
+                                         WEIR_OUTBOX_OPTIONS_INIT, WEIR_OUTBOX_OPTIONS_INIT};
+    ways[1].pending_shards = 1;
+    ways[2].pending_shards = 5;
+    ways[3].layout = "by-message";
+    for (int i = 0; i < 4; i++) {
+        struct fixture f;
+        fixture_open(&f);
+        struct weir_outbox *outbox = fixture_outbox(&f, &ways[i]);
+        test(&f, outbox);
+        weir_outbox_close(outbox);
+        fixture_close(&f);
+    }
+}
+
+static void all_ways(struct fixture *f, struct weir_outbox *outbox)
+{
+    for (int i = 0; i < 60; i++) {
+        int at = (i * 17) % 60;
+        fixture_add(f, outbox, arena_printf(f->arena, "key%d", at % 7),
+                    arena_printf(f->arena, "id%02d", (at * 31) % 97), BASE_MS + at / 3);
+    }
+    fixture_mark(f, outbox, "key0", "id00");
+    /* Every page size gives the same order, and each message once. */
+    const char *wanted = fixture_all_pending(f, outbox, NULL, 1000);
+    assert_int_equal(strlen(wanted), 59 * 5 - 1);
+    assert_null(strstr(wanted, "id00"));
+    for (uint32_t limit = 1; limit <= 60; limit = limit * 3 + 1) {
+        assert_string_equal(fixture_all_pending(f, outbox, NULL, limit), wanted);
+    }
+    /* In order of creation: three messages share a time, so compare their times. */
+    const char *token = NULL;
+    const struct weir_value *all = fixture_pending(f, outbox, NULL, 1000, &token);
+    for (uint32_t i = 1; i < all->u.list.count; i++) {
+        assert_true(strcmp(member_text(f, &all->u.list.at[i - 1], "createdAt"),
+                           member_text(f, &all->u.list.at[i], "createdAt")) <= 0);
+    }
+    const char *of_key = fixture_all_pending(f, outbox, "key3", 1000);
+    assert_int_equal(strlen(of_key), 9 * 5 - 1);
+    assert_string_equal(fixture_all_pending(f, outbox, "key3", 2), of_key);
+}
+
+static void test_C2_pending_of_all_keys_by_scan_by_shards_and_by_index(void **state)
+{
+    (void)state;
+    each_way(all_ways);
+}
+
+static void behind_published(struct fixture *f, struct weir_outbox *outbox)
+{
+    for (int i = 0; i < 40; i++) {
+        const char *id = arena_printf(f->arena, "m%02d", i);
+        fixture_add(f, outbox, "k", id, BASE_MS + i);
+        if (i < 38) {
+            fixture_mark(f, outbox, "k", id);
+        }
+    }
+    const char *token = NULL;
+    assert_string_equal(fixture_ids(f, fixture_pending(f, outbox, "k", 1, &token)), "m38");
+    assert_non_null(token);
+    assert_string_equal(fixture_ids(f, fixture_pending(f, outbox, "k", 1, &token)), "m39");
+    assert_null(token);
+    assert_string_equal(fixture_all_pending(f, outbox, NULL, 1), "m38 m39");
+    fixture_mark(f, outbox, "k", "m38");
+    assert_string_equal(fixture_all_pending(f, outbox, NULL, 1), "m39");
+}
+
+static void test_C1_published_rows_before_do_not_starve_whatever_the_way(void **state)
+{
+    (void)state;
+    each_way(behind_published);
+}
+
+static void counted(struct fixture *f, struct weir_outbox *outbox)
+{
+    struct weir_outbox_stats stats;
+    int64_t now = env_wall_ms(client_env(f->client));
+    fixture_add(f, outbox, "k", "a", now - 60000);
+    fixture_add(f, outbox, "k", "b", now - 90000);
+    fixture_add(f, outbox, "l", "c", now);
+    fixture_mark(f, outbox, "k", "b");
+    assert_int_equal(weir_outbox_stats(outbox, &stats, &f->err), WEIR_OK);
+    assert_int_equal(stats.pending, 2);
+    assert_int_equal(stats.published, 1);
+    assert_int_equal(stats.failing, 0);
+    assert_int_equal(stats.interrupted, 0);
+    assert_true(stats.oldest_pending_ms >= 60000 && stats.oldest_pending_ms < 90000);
+}
+
+static void test_C6_age_of_the_oldest_pending_message_in_both_layouts(void **state)
+{
+    (void)state;
+    each_way(counted);
+}
+
+static void getting_one(struct fixture *f, struct weir_outbox *outbox)
+{
+    char *json = NULL;
+    size_t len = 0;
+    struct weir_message message = message_of("k", "m");
+    message.headers = text("{\"A\":\"1\",\"a\":\"2\"}");
+    message.correlation_id = text("c");
+    message.payload = (struct weir_text){"\xff\x00", 2};
+    message.created_at_ms = BASE_MS;
+    assert_int_equal(weir_outbox_add(outbox, &message, NULL, &f->err), WEIR_OK);
+    const struct weir_value *document = fixture_get(f, outbox, "k", "m");
+    static const char *const wanted[][2] = {{"id", "m"},
+                                            {"key", "k"},
+                                            {"messageType", "order.placed"},
+                                            {"headers", "{\"A\":\"1\",\"a\":\"2\"}"},
+                                            {"correlationId", "c"},
+                                            {"payload", "/wA="},
+                                            {"createdAt", "2023-11-14T22:13:20.000Z"}};
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        assert_string_equal(member_text(f, document, wanted[i][0]), wanted[i][1]);
+    }
+    assert_false(value_get(document, "isPublished")->truth);
+    const char *token = NULL;
+    const struct weir_value *listed = fixture_pending(f, outbox, "k", 1, &token);
+    struct buf texts[2];
+    for (int i = 0; i < 2; i++) {
+        buf_init(&texts[i], 65536);
+        json_write(&texts[i], i == 0 ? document : &listed->u.list.at[0]);
+    }
+    assert_true(bytes_eq(buf_bytes(&texts[0]), buf_bytes(&texts[1]))); /* as pending shows it */
+    buf_fini(&texts[0]);
+    buf_fini(&texts[1]);
+    fixture_mark(f, outbox, "k", "m");
+    document = fixture_get(f, outbox, "k", "m");
+    assert_true(value_get(document, "isPublished")->truth);
+    assert_string_equal(member_text(f, document, "dispatchCount"), "1");
+    assert_int_equal(weir_outbox_get(outbox, "k", 1, "n", 1, &json, &len, &f->err), WEIR_NOT_FOUND);
+    assert_int_equal(weir_outbox_get(outbox, "k", 1, "", 0, &json, &len, &f->err),
+                     WEIR_INVALID_ARGUMENT);
+    assert_int_equal(weir_outbox_get(NULL, "k", 1, "m", 1, &json, &len, &f->err), WEIR_CLOSED);
+    assert_null(json);
+}
+
+static void test_B1_one_message_comes_back_as_a_document(void **state)
+{
+    (void)state;
+    each_way(getting_one);
 }
 
 int main(void)
@@ -253,6 +369,10 @@ int main(void)
         cmocka_unit_test(test_C1_oldest_first_by_creation_with_tokens),
         cmocka_unit_test(test_C1_published_rows_before_do_not_starve),
         cmocka_unit_test(test_C1_error_is_not_an_empty_list),
+        cmocka_unit_test(test_B1_one_message_comes_back_as_a_document),
+        cmocka_unit_test(test_C1_published_rows_before_do_not_starve_whatever_the_way),
+        cmocka_unit_test(test_C2_pending_of_all_keys_by_scan_by_shards_and_by_index),
+        cmocka_unit_test(test_C6_age_of_the_oldest_pending_message_in_both_layouts),
         cmocka_unit_test(test_C2_all_keys_oldest_first_and_published_rows_leave),
         cmocka_unit_test(page_holds_the_messages_content),
         cmocka_unit_test(keys_and_ids_of_any_characters_continue),

@@ -159,7 +159,7 @@ static void assert_place(struct shop *s, const char *key, const char *id, const 
     assert_string_equal(fixture_text(&s->f, row, "of"), of);
 }
 
-static void places_are_counted_per_key_and_transaction(void **state)
+static void test_E9_places_are_counted_per_key_and_transaction(void **state)
 {
     (void)state;
     struct shop s;
@@ -180,7 +180,7 @@ static void places_are_counted_per_key_and_transaction(void **state)
     shop_close(&s);
 }
 
-static void hundred_messages_of_one_key_get_their_places(void **state)
+static void test_E9_hundred_messages_of_one_key_get_their_places(void **state)
 {
     (void)state;
     struct shop s;
@@ -229,8 +229,8 @@ int main(void)
         cmocka_unit_test(test_B5_failing_condition_of_the_caller_leaves_no_message),
         cmocka_unit_test(test_B4_staged_id_that_exists_writes_nothing),
         cmocka_unit_test(test_B6_error_is_that_of_the_first_failing_element),
-        cmocka_unit_test(places_are_counted_per_key_and_transaction),
-        cmocka_unit_test(hundred_messages_of_one_key_get_their_places),
+        cmocka_unit_test(test_E9_places_are_counted_per_key_and_transaction),
+        cmocka_unit_test(test_E9_hundred_messages_of_one_key_get_their_places),
         cmocka_unit_test(staged_messages_need_neither_the_callers_texts_nor_the_handle),
     };
     return fixture_run("txn", tests, sizeof(tests) / sizeof(tests[0]));

@@ -56,13 +56,13 @@ static void every_message_is_there_once_though_the_server_restarts(void **state)
     open_on_redis(&r, &relay);
     assert_int_equal(pthread_create(&thread, NULL, run_in_thread, relay), 0);
     add_all(&r, 0, EACH / 2);
-    server_stop();
+    redis_server_stop();
     add_all(&r, EACH / 2, EACH);
     while (status.sink_failures == 0) {
         weir_relay_read_status(relay, &status);
         (void)usleep(1000);
     }
-    server_start("");
+    redis_server_start("");
     while (status.marked < KEYS * EACH) {
         weir_relay_read_status(relay, &status);
         (void)usleep(1000);

@@ -38,7 +38,7 @@ static int free_port(void)
     return ntohs(address.sin_port);
 }
 
-void server_start(const char *password)
+void redis_server_start(const char *password)
 {
     char port[16];
     (void)snprintf(port, sizeof(port), "%d", server.port);
@@ -72,7 +72,7 @@ void server_start(const char *password)
     }
 }
 
-void server_stop(void)
+void redis_server_stop(void)
 {
     redisFree(server.control);
     server.control = NULL;
@@ -96,7 +96,7 @@ int server_setup(void **state)
     assert_non_null(mkdtemp(server.folder));
     server.port = free_port();
     (void)snprintf(server.url, sizeof(server.url), "redis://127.0.0.1:%d", server.port);
-    server_start("");
+    redis_server_start("");
     return 0;
 }
 
@@ -104,7 +104,7 @@ int server_teardown(void **state)
 {
     (void)state;
     if (server.pid != 0) {
-        server_stop();
+        redis_server_stop();
     }
     return nftw(server.folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }

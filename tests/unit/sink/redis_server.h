@@ -28,9 +28,9 @@ extern struct redis_server server;
 /* 0: it is there; otherwise what main returns. */
 int server_missing(void);
 /* Starts and waits until it answers; password "" : none. It keeps its data over a restart. */
-void server_start(const char *password);
+void redis_server_start(const char *password);
 /* Kills it. */
-void server_stop(void);
+void redis_server_stop(void);
 /* For a group of tests: folder, port, start, and the end of all that. */
 int server_setup(void **state);
 int server_teardown(void **state);

@@ -203,7 +203,7 @@ static void server_that_died_is_unreachable_and_works_again_after(void **state)
     (void)batch_add(other, "k", "2", "x");
     batch_deliver(batch);
     assert_all(batch, WEIR_DELIVERED);
-    server_stop();
+    redis_server_stop();
     for (int tries = 0; tries < 2; tries++) { /* a connection that breaks, and one refused */
         batch_submit(batch);
         batch_submit(other);
@@ -212,7 +212,7 @@ static void server_that_died_is_unreachable_and_works_again_after(void **state)
         assert_all(other, WEIR_UNREACHABLE_SINK);
         assert_says(batch->results[0].reason, "127.0.0.1");
     }
-    server_start("");
+    redis_server_start("");
     batch_submit(batch);
     batch_submit(other);
     fixture_wait(&f);
@@ -236,10 +236,10 @@ static void server_killed_with_a_batch_in_hand_is_unreachable(void **state)
     assert_int_equal(kill(server.pid, SIGSTOP), 0);
     (void)batch_add(batch, "k", "2", "x");
     batch_submit(batch);
-    server_stop();
+    redis_server_stop();
     fixture_wait(&f);
     assert_all(batch, WEIR_UNREACHABLE_SINK);
-    server_start("");
+    redis_server_start("");
     batch_deliver(batch);
     assert_true(batch->results[0].delivery == WEIR_DELIVERED ||
                 batch->results[0].delivery == WEIR_DUPLICATE);
@@ -293,8 +293,8 @@ static void wrong_password_is_unreachable_with_its_reason(void **state)
     (void)state;
     char url[128];
     struct fixture f;
-    server_stop();
-    server_start("right");
+    redis_server_stop();
+    redis_server_start("right");
     for (int right = 0; right < 2; right++) {
         (void)snprintf(url, sizeof(url), "redis://:%s@127.0.0.1:%d/3", right ? "right" : "wrong",
                        server.port);
@@ -321,8 +321,8 @@ static void wrong_password_is_unreachable_with_its_reason(void **state)
     freeReplyObject(command("SELECT 3"));
     assert_string_equal(ids_of("weir", NULL), "1");
     freeReplyObject(command("FLUSHALL"));
-    server_stop();
-    server_start("");
+    redis_server_stop();
+    redis_server_start("");
 }
 
 static void stream_and_memory_are_bounded_as_set(void **state)
