@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "cli/cli.h"
+#include "cli/config_internal.h"
 
 #define EXIT_USAGE 64
 
@@ -90,8 +91,8 @@ static const struct cli_option *find_in(const struct cli_option *options, const 
     return NULL;
 }
 
-static const struct cli_option *find_option(const struct cli_command *command, const char *name,
-                                            size_t len)
+const struct cli_option *cli_find_option(const struct cli_command *command, const char *name,
+                                         size_t len)
 {
     const struct cli_option *option = find_in(command->options, name, len);
     return option != NULL ? option : find_in(cli_common_options, name, len);
@@ -105,6 +106,28 @@ static int usage(const struct cli_command *command, const char *what, const char
     return EXIT_USAGE;
 }
 
+/* Whether the value is one of "text|json". */
+static bool is_choice(const char *choices, const char *value)
+{
+    size_t len = strlen(value);
+    for (const char *at = choices; at != NULL; at = strchr(at, '|')) {
+        at += *at == '|';
+        if (strcspn(at, "|") == len && strncmp(at, value, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check_choice(const struct cli_option *option, const char *value)
+{
+    if (option->arg == NULL || strchr(option->arg, '|') == NULL || is_choice(option->arg, value)) {
+        return 0;
+    }
+    fprintf(stderr, "weir: --%s is \"%s\": one of %s\n", option->name, value, option->arg);
+    return EXIT_USAGE;
+}
+
 /* One option at argv[*at]; moves *at past it and its value. */
 static int take_option(int argc, char **argv, int *at, struct cli_args *args)
 {
@@ -114,7 +137,7 @@ static int take_option(int argc, char **argv, int *at, struct cli_args *args)
     size_t len = equals == NULL ? strlen(name) : (size_t)(equals - name);
     bool short_form = text[1] != '-';
     const struct cli_option *option =
-        short_form && len != 1 ? NULL : find_option(args->command, name, len);
+        short_form && len != 1 ? NULL : cli_find_option(args->command, name, len);
     if (option == NULL || (!short_form && len == 1 && strlen(option->name) != 1)) {
         return usage(args->command, "there is no option", text);
     }
@@ -135,7 +158,7 @@ static int take_option(int argc, char **argv, int *at, struct cli_args *args)
         return usage(args->command, "too many options before", text);
     }
     args->given[args->given_count++] = (struct cli_given){option, value};
-    return 0;
+    return check_choice(option, value);
 }
 
 static int take_word(const char *word, struct cli_args *args)
@@ -202,5 +225,21 @@ enum weir_status cli_get_number(const struct cli_args *args, const char *name, i
                          name, text, (long long)min, (long long)max);
     }
     *ret_number = number;
+    return WEIR_OK;
+}
+
+enum weir_status cli_get_duration(const struct cli_args *args, const char *name, int64_t min_ms,
+                                  int64_t max_ms, int64_t fallback_ms, int64_t *ret_ms,
+                                  struct weir_error *err)
+{
+    const char *text = cli_get(args, name);
+    int64_t given_ms = fallback_ms;
+    if (text != NULL &&
+        (!config_parse_duration(text, &given_ms) || given_ms < min_ms || given_ms > max_ms)) {
+        return error_set(err, WEIR_INVALID_ARGUMENT,
+                         "--%s is \"%s\": a time (250ms, 10s, 5m, 2h, 7d) from %lld to %lld ms",
+                         name, text, (long long)min_ms, (long long)max_ms);
+    }
+    *ret_ms = given_ms;
     return WEIR_OK;
 }

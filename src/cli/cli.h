@@ -16,7 +16,11 @@
 #include "value/value.h"
 #include "weir/client.h"
 
-/* One option: "--name ARG", or a flag when arg is NULL. */
+/*
+ * One option: "--name ARG", or a flag when arg is NULL. What ARG is called decides how it is
+ * completed and checked: "text|json" are its choices, and no other value is taken; FILE, DIR,
+ * TABLE, PROFILE, SINK, RELAY and COMMAND are completed as such; others not at all.
+ */
 struct cli_option {
     const char *name; /* without the dashes */
     char letter;      /* 0: no short form */
@@ -31,7 +35,7 @@ struct cli_given {
 };
 
 #define CLI_GIVEN_MAX 64
-#define CLI_WORDS_MAX 16
+#define CLI_WORDS_MAX 256
 
 struct cli_args {
     const struct cli_command *command;
@@ -44,7 +48,8 @@ struct cli_args {
 struct cli_command {
     const char *group; /* "relay"; NULL for a command of one word */
     const char *name;  /* "run" */
-    const char *words; /* how help calls what follows, "KEY MESSAGE-ID"; NULL: nothing may */
+    const char *words; /* how help calls what follows, "KEY MESSAGE-ID", as an option's arg;
+                          NULL: nothing may */
     const char *summary;
     const char *details;              /* further paragraphs for its help; NULL: none */
     const struct cli_option *options; /* ends with a zeroed one; NULL: only the common ones */
@@ -60,6 +65,9 @@ extern const struct cli_option cli_common_options[];
 bool cli_group_exists(const char *word);
 /* NULL when there is none; group NULL for a command of one word. */
 const struct cli_command *cli_find_command(const char *group, const char *name);
+/* The command's option, or the common one, of that name or letter, without dashes; NULL: none. */
+const struct cli_option *cli_find_option(const struct cli_command *command, const char *name,
+                                         size_t len);
 /* Parses; 0, or an exit code after saying on stderr what is wrong and what would be right. */
 int cli_parse(int argc, char **argv, struct cli_args *ret_args);
 /* The last value given, NULL if none. */
@@ -73,6 +81,11 @@ enum weir_status cli_get_number(const struct cli_args *args, const char *name, i
                                 int64_t max, int64_t fallback, int64_t *ret_number,
                                 struct weir_error *err);
 
+/* The same of a time, in milliseconds: "250ms", "10s", "5m", "2h", "7d", a number of seconds. */
+enum weir_status cli_get_duration(const struct cli_args *args, const char *name, int64_t min_ms,
+                                  int64_t max_ms, int64_t fallback_ms, int64_t *ret_ms,
+                                  struct weir_error *err);
+
 /* help.c */
 void cli_help(FILE *to);
 void cli_help_group(FILE *to, const char *group);
@@ -81,9 +94,13 @@ void cli_help_command(FILE *to, const struct cli_command *command);
 /* output.c */
 /* Whether `--output json` was asked for. */
 bool cli_json(const struct cli_args *args);
-/* Says an error on stderr, as text or JSON, and gives its exit code. */
+/* Whether what goes to `to` may be coloured: --color, CLICOLOR_FORCE, NO_COLOR, a terminal. */
+bool cli_color(const struct cli_args *args, FILE *to);
+/* Says an error on stderr, as text or JSON with a hint, and gives its exit code. */
 int cli_fail(const struct cli_args *args, enum weir_status status, const struct weir_error *err);
 int cli_exit_code(enum weir_status status);
+/* What a person can do about it, one sentence; NULL: the message says all there is. */
+const char *cli_hint(enum weir_status status);
 /* What each exit code means, for help. */
 struct cli_exit {
     int code;
@@ -105,8 +122,12 @@ struct config;
 /* --config, which must be there, or weir.yaml, without which *ret_config is NULL. */
 enum weir_status cli_load_config(const struct cli_args *args, struct arena *a,
                                  struct config **ret_config, struct weir_error *err);
-/* Opens a client on --endpoint-url and --region, or the configuration's (NULL: none), or the
- * environment's. */
+/* What a client is opened with: --endpoint-url, --region, --profile and --request-timeout, then the
+ * configuration's (NULL: none), then the environment's. The texts are theirs. */
+enum weir_status cli_client_options(const struct cli_args *args, const struct config *config,
+                                    struct weir_client_options *ret_options,
+                                    struct weir_error *err);
+/* Opens it. */
 enum weir_status cli_open_client(const struct cli_args *args, const struct config *config,
                                  struct weir_client **ret_client, struct weir_error *err);
 
@@ -121,16 +142,45 @@ enum weir_status cli_on_stop(void (*stop)(void *arg), void *arg, struct weir_err
     extern const struct cli_option cmd_##name##_options[]
 
 CLI_COMMAND(config_keys);
+CLI_COMMAND(dedup_check);
+CLI_COMMAND(dedup_claim);
+CLI_COMMAND(dedup_complete);
+CLI_COMMAND(dedup_fail);
+CLI_COMMAND(dedup_forget);
+CLI_COMMAND(dedup_ls);
+CLI_COMMAND(dedup_purge);
+CLI_COMMAND(dedup_release);
+CLI_COMMAND(dedup_renew);
+CLI_COMMAND(dedup_run);
 CLI_COMMAND(dev);
+CLI_COMMAND(doctor);
+CLI_COMMAND(env);
+CLI_COMMAND(export);
 CLI_COMMAND(help);
+CLI_COMMAND(import);
+CLI_COMMAND(item_batch_write);
+CLI_COMMAND(item_delete);
+CLI_COMMAND(item_get);
+CLI_COMMAND(item_put);
+CLI_COMMAND(item_query);
+CLI_COMMAND(item_scan);
+CLI_COMMAND(item_update);
+CLI_COMMAND(man);
 CLI_COMMAND(outbox_ls);
 CLI_COMMAND(outbox_put);
 CLI_COMMAND(outbox_stats);
 CLI_COMMAND(relay_run);
 CLI_COMMAND(serve);
 CLI_COMMAND(stream_tail);
+CLI_COMMAND(table_create);
+CLI_COMMAND(table_delete);
+CLI_COMMAND(table_truncate);
+CLI_COMMAND(table_wait);
+int cmd_completion(const struct cli_args *args);
 int cmd_stream_desc(const struct cli_args *args);
 int cmd_stream_ls(const struct cli_args *args);
+int cmd_table_desc(const struct cli_args *args);
+int cmd_table_ls(const struct cli_args *args);
 int cmd_version(const struct cli_args *args);
 
 #endif

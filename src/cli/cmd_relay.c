@@ -11,12 +11,12 @@
 
 const struct cli_option cmd_relay_run_options[] = {
     {"config", 'f', "FILE", "configuration (weir.yaml, if it is there)"},
-    {"name", 0, "NAME", "which relay of the configuration; without one: its positions' name"},
+    {"name", 0, "RELAY", "which relay of the configuration; without one: its positions' name"},
     {"outbox", 0, "TABLE", "the outbox's table (outbox)"},
     {"to", 0, "SINK", "stdout, file or redis"},
     {"set", 0, "NAME=VALUE", "a setting of the sink; may be repeated"},
-    {"mark", 0, "MODE", "update or none"},
-    {"start", 0, "PLACE", "horizon or now, where no position is stored"},
+    {"mark", 0, "update|none", "whether rows are marked as published (update)"},
+    {"start", 0, "horizon|now", "where to begin without a stored position (horizon)"},
     {"once", 0, NULL, "end when everything up to now is delivered"},
     {0},
 };

@@ -30,6 +30,8 @@ struct wishes {
     const char *data; /* the folder, unless memory */
     const char *address;
     const char *region;
+    const char *keys;   /* file of access keys; NULL: no signature is required */
+    const char *faults; /* NULL: none */
     int64_t port, threads, stream_shards;
 };
 
@@ -60,6 +62,8 @@ static enum weir_status read_wishes(const struct cli_args *args, const struct co
     int64_t port = config_number(config, "server.port", DEFAULT_PORT);
     wishes->address = choose(args, "address", config, "server.address", "127.0.0.1");
     wishes->region = choose(args, "region", config, "region", NULL);
+    wishes->keys = choose(args, "require-signature", config, "server.require_signature", NULL);
+    wishes->faults = choose(args, "faults", config, "server.faults", NULL);
     enum weir_status status = read_storage(args, config, wishes, err);
     if (status == WEIR_OK) {
         status = cli_get_number(args, "port", 0, UINT16_MAX, port, &wishes->port, err);
@@ -115,6 +119,9 @@ static enum weir_status start_server(struct engine_host *host, const struct wish
         .address = wishes->address,
         .port = (uint16_t)wishes->port,
         .threads = (uint32_t)wishes->threads,
+        .signature_keys = host->keys,
+        .signature_region = wishes->region,
+        .faults = wishes->faults,
     };
     enum weir_status status = server_start(&options, &host->server, err);
     if (status == WEIR_OK) {
@@ -156,6 +163,9 @@ enum weir_status engine_host_start(struct engine_host *host, const struct cli_ar
 {
     struct wishes wishes = {0};
     enum weir_status status = read_wishes(args, config, &wishes, err);
+    if (status == WEIR_OK && wishes.keys != NULL) {
+        status = signature_keys_load(wishes.keys, &host->keys, err);
+    }
     if (status == WEIR_OK) {
         status = open_engine(host, &wishes, err);
     }
@@ -175,6 +185,7 @@ void engine_host_stop(struct engine_host *host)
         engine_end_waits(host->engine); /* reads held at the tip would hold the stop */
     }
     server_stop(host->server, STOP_MS);
+    signature_keys_free(host->keys);
     if (host->committing) {
         engine_committer_stop(host->engine);
     }
@@ -183,14 +194,26 @@ void engine_host_stop(struct engine_host *host)
     *host = (struct engine_host){0};
 }
 
+static void announce_faults(const struct engine_host *host)
+{
+    const char *rule;
+    for (unsigned i = 0; (rule = server_fault(host->server, i)) != NULL; i++) {
+        log_event(LOG_WARN, "calls will be made to fail", "rule", rule, NULL);
+    }
+}
+
 void engine_host_announce(const struct engine_host *host)
 {
     char lost[32];
+    char keys[32];
+    snprintf(keys, sizeof(keys), "%u", host->keys == NULL ? 0 : signature_keys_count(host->keys));
     snprintf(lost, sizeof(lost), "%llu", (unsigned long long)host->opened.lost_commits);
     if (host->opened.unclean) {
         log_event(LOG_WARN, "the data folder was not closed; it was recovered", "torn_tail",
                   host->opened.torn_tail ? "yes" : "no", "lost_commits", lost, NULL);
     }
     log_event(LOG_INFO, "serving", "endpoint", host->endpoint, "data",
-              host->data[0] == '\0' ? "memory" : host->data, NULL);
+              host->data[0] == '\0' ? "memory" : host->data, "access_keys",
+              host->keys == NULL ? NULL : keys, NULL);
+    announce_faults(host);
 }

@@ -6,6 +6,8 @@
 
 #include "cli/cli.h"
 
+#define OPTION_WIDTH 29
+
 const struct cli_option cmd_help_options[] = {
     {"markdown", 0, NULL, "of every command, as docs/COMMANDS.md"},
     {0},
@@ -16,7 +18,7 @@ static void print_command_line(FILE *to, const struct cli_command *command)
     char name[64];
     snprintf(name, sizeof(name), "%s%s%s", command->group == NULL ? "" : command->group,
              command->group == NULL ? "" : " ", command->name);
-    fprintf(to, "  %-16s %s\n", name, command->summary);
+    fprintf(to, "  %-18s %s\n", name, command->summary);
 }
 
 void cli_help(FILE *to)
@@ -45,14 +47,16 @@ void cli_help_group(FILE *to, const char *group)
 static void print_options(FILE *to, const struct cli_option *options)
 {
     for (; options != NULL && options->name != NULL; options++) {
-        char left[64];
+        char left[160];
         char letter[8] = "    ";
         if (options->letter != 0) {
             snprintf(letter, sizeof(letter), "-%c, ", options->letter);
         }
         snprintf(left, sizeof(left), "%s--%s%s%s", letter, options->name,
                  options->arg == NULL ? "" : " ", options->arg == NULL ? "" : options->arg);
-        fprintf(to, "  %-28s %s\n", left, options->help);
+        bool wide = strlen(left) > OPTION_WIDTH;
+        fprintf(to, "  %-*s%s", OPTION_WIDTH, left, wide ? "\n" : " ");
+        fprintf(to, "%*s%s\n", wide ? OPTION_WIDTH + 3 : 0, "", options->help);
     }
 }
 
@@ -91,8 +95,9 @@ static void print_options_markdown(const struct cli_option *options)
         if (options->letter != 0) {
             printf("-%c, ", options->letter);
         }
-        printf("--%s%s%s` | ", options->name, options->arg == NULL ? "" : " ",
-               options->arg == NULL ? "" : options->arg);
+        printf("--%s%s", options->name, options->arg == NULL ? "" : " ");
+        print_cell(options->arg == NULL ? "" : options->arg);
+        printf("` | ");
         print_cell(options->help);
         printf(" |\n");
     }

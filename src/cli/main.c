@@ -13,28 +13,13 @@
 
 #define EXIT_USAGE 64
 
-static int check_output(const struct cli_args *args)
-{
-    const char *output = cli_get(args, "output");
-    if (output != NULL && strcmp(output, "json") != 0 && strcmp(output, "text") != 0) {
-        fprintf(stderr, "weir: --output is \"%s\": text or json\n", output);
-        return EXIT_USAGE;
-    }
-    return 0;
-}
-
-static int configure_log(const struct cli_args *args)
+static void configure_log(const struct cli_args *args)
 {
     const char *format = cli_get(args, "log-format");
-    if (format != NULL && strcmp(format, "json") != 0 && strcmp(format, "text") != 0) {
-        fprintf(stderr, "weir: --log-format is \"%s\": text or json\n", format);
-        return EXIT_USAGE;
-    }
     enum log_level level = cli_has(args, "quiet")     ? LOG_WARN
                            : cli_has(args, "verbose") ? LOG_DEBUG
                                                       : LOG_INFO;
     log_configure(level, format != NULL && strcmp(format, "json") == 0 ? LOG_JSON : LOG_TEXT);
-    return 0;
 }
 
 static int arm_faults(void)
@@ -59,12 +44,12 @@ int main(int argc, char **argv)
         cli_help_command(stdout, args.command);
         return cli_finish(0);
     }
-    code = check_output(&args);
-    if (code == 0) {
-        code = configure_log(&args);
+    configure_log(&args);
+    code = arm_faults();
+    if (code != 0) {
+        return code;
     }
-    if (code == 0) {
-        code = arm_faults();
-    }
-    return code != 0 ? code : cli_finish(args.command->run(&args));
+    code = args.command->run(&args);
+    log_flush_repeats();
+    return cli_finish(code);
 }

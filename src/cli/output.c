@@ -3,6 +3,7 @@
 /* What the commands print: results on stdout, errors on stderr, and the exit codes. */
 
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@ const struct cli_exit cli_exits[] = {
     {0, "done; also after a stop by SIGINT or SIGTERM that ended cleanly"},
     {1, "failed"},
     {3, "not found"},
-    {4, "a condition failed: the message exists already"},
+    {4, "a condition failed: what was to be made exists already, or was processed"},
     {64, "usage: unknown command, unknown option, wrong value"},
     {65, "bad data: refused as invalid, malformed or too large"},
     {66, "a gap: records were lost before they could be read"},
@@ -74,6 +75,51 @@ int cli_exit_code(enum weir_status status)
     }
 }
 
+const char *cli_hint(enum weir_status status)
+{
+    switch (status) {
+    case WEIR_RESOURCE_NOT_FOUND:
+        return "check the table's name, the endpoint and the region; weir doctor shows them";
+    case WEIR_ACCESS_DENIED:
+        return "the credentials are valid but may not do this; weir doctor says whose they are";
+    case WEIR_BAD_CREDENTIALS:
+    case WEIR_CREDENTIALS:
+        return "weir doctor says which credentials were chosen, and why no others";
+    case WEIR_UNREACHABLE:
+    case WEIR_TIMEOUT:
+        return "check the endpoint and that its server runs; weir doctor tests each step";
+    case WEIR_THROTTLED:
+    case WEIR_PROVISIONED_EXCEEDED:
+        return "try again later, or raise the table's capacity";
+    case WEIR_LEASE_LOST:
+        return "claim it again; only the claim that holds it now can complete it";
+    case WEIR_LOCK_HELD:
+        return "use the endpoint of the process that holds it, or end that process";
+    case WEIR_NO_SPACE:
+        return "free space on the device, then try again";
+    default:
+        return NULL;
+    }
+}
+
+bool cli_color(const struct cli_args *args, FILE *to)
+{
+    const char *wish = cli_get(args, "color");
+    const char *force = getenv("CLICOLOR_FORCE");
+    const char *no = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+    if (wish != NULL && strcmp(wish, "auto") != 0) {
+        return strcmp(wish, "always") == 0;
+    }
+    if (no != NULL && no[0] != '\0') {
+        return false;
+    }
+    if (force != NULL && force[0] != '\0' && strcmp(force, "0") != 0) {
+        return true;
+    }
+    return isatty(fileno(to)) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
+}
+
 static void print_error_json(enum weir_status status, const struct weir_error *err)
 {
     struct buf text;
@@ -83,6 +129,10 @@ static void print_error_json(enum weir_status status, const struct weir_error *e
                       bytes_str(err->code[0] != '\0' ? err->code : weir_status_name(status)));
     buf_put_str(&text, ",\"message\":");
     json_write_string(&text, bytes_str(err->message));
+    if (cli_hint(status) != NULL) {
+        buf_put_str(&text, ",\"hint\":");
+        json_write_string(&text, bytes_str(cli_hint(status)));
+    }
     buf_put_str(&text, ",\"request_id\":");
     json_write_string(&text, bytes_str(err->request_id));
     buf_put_str(&text, "}}\n");
@@ -95,9 +145,13 @@ int cli_fail(const struct cli_args *args, enum weir_status status, const struct 
     if (cli_json(args)) {
         print_error_json(status, err);
     } else {
-        fprintf(stderr, "weir: %s%s%s%s\n",
+        bool color = cli_color(args, stderr);
+        fprintf(stderr, "%sweir:%s %s%s%s%s\n", color ? "\033[31m" : "", color ? "\033[0m" : "",
                 err->message[0] != '\0' ? err->message : weir_status_text(status),
                 err->code[0] != '\0' ? " (" : "", err->code, err->code[0] != '\0' ? ")" : "");
+        if (cli_hint(status) != NULL) {
+            fprintf(stderr, "weir: %s\n", cli_hint(status));
+        }
         if (err->outcome == WEIR_OUTCOME_UNKNOWN) {
             fprintf(stderr, "weir: whether the write was applied is not known\n");
         }

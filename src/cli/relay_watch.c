@@ -57,6 +57,7 @@ static void *watch_relay(void *arg)
             log_sink(watch, &status);
         }
         was_down = is_down;
+        log_tick();
         if (watch->progress) {
             print_progress(&status);
         }

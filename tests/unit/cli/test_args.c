@@ -13,7 +13,7 @@
 
 #include "cli/cli.h"
 
-#define WORDS_MAX 160
+#define WORDS_MAX (CLI_WORDS_MAX + 8)
 
 static struct cli_args args;
 
@@ -198,6 +198,44 @@ static void numbers_are_checked(void **state)
     assert_int_equal(number, 8000);
 }
 
+static void an_argument_of_choices_takes_these_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("version", "-o", "json", NULL), 0);
+    assert_int_equal(parse("version", "--color=never", NULL), 0);
+    static const char *const wrong[] = {"yaml", "", "tex", "textx", "text|json", "|", "JSON"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(parse("version", "-o", wrong[i], NULL), 64);
+        assert_null(args.command);
+    }
+}
+
+static void durations_are_checked(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text;
+        bool good;
+        int64_t ms;
+    } cases[] = {{"1ms", true, 1},      {"1s", true, 1000},      {"2", true, 2000},
+                 {"1h", true, 3600000}, {"3600001ms", false, 0}, {"0s", false, 0},
+                 {"-1s", false, 0},     {"", false, 0},          {"soon", false, 0},
+                 {"1.5s", false, 0},    {"1 s", false, 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int64_t ms = -7;
+        struct weir_error err = {0};
+        assert_int_equal(parse("version", "--request-timeout", cases[i].text, NULL), 0);
+        enum weir_status status =
+            cli_get_duration(&args, "request-timeout", 1, 3600000, 5, &ms, &err);
+        assert_int_equal(status, cases[i].good ? WEIR_OK : WEIR_INVALID_ARGUMENT);
+        assert_int_equal(ms, cases[i].good ? cases[i].ms : -7);
+    }
+    int64_t ms = 0;
+    assert_int_equal(parse("version", NULL), 0);
+    assert_int_equal(cli_get_duration(&args, "request-timeout", 1, 9, 5, &ms, NULL), WEIR_OK);
+    assert_int_equal(ms, 5);
+}
+
 /* ---- the table ---------------------------------------------------------------------------------
  */
 
@@ -272,6 +310,8 @@ int main(void)
         cmocka_unit_test(too_many_options_and_words_are_usage),
         cmocka_unit_test(help_and_version_have_their_options),
         cmocka_unit_test(numbers_are_checked),
+        cmocka_unit_test(an_argument_of_choices_takes_these_alone),
+        cmocka_unit_test(durations_are_checked),
         cmocka_unit_test(help_tells_of_every_command_and_option),
         cmocka_unit_test(no_option_hides_another),
         cmocka_unit_test(every_command_is_found_by_its_name),
