@@ -7,6 +7,9 @@
   latency  how long a put takes at low load
   client   puts, gets, transactions and stream reading with the engine in the process
   relay    orders -> outbox -> relay -> file: messages a second, CPU per message
+  stores   orders committed with their messages, messages added, marked, claimed: CPU of the client
+           beside the same requests sent with boto3 and with AWS's SDK for JavaScript, which npm
+           installs into the build's folder
 
 Machines are noisy, so times say little and ratios more: what is compared runs in turn, round after
 round, and the figure is the median of the rounds' ratios (with the lowest and the highest).
@@ -24,7 +27,13 @@ import tempfile
 import time
 
 START_S = 30
-BENCHES = ["server", "latency", "client", "relay"]
+BENCHES = ["server", "latency", "client", "relay", "stores"]
+SDK = "@aws-sdk/client-dynamodb"
+SDK_INSTALL_S = 180
+# Messages of one measurement per second asked for; the JavaScript SDK needs a thousand to warm up.
+STORE_MESSAGES = {"weir": 8000, "boto3": 800, "JavaScript SDK": 4000}
+
+SOURCES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests/bench")
 
 TABLE = {
     "TableName": "bench", "BillingMode": "PAY_PER_REQUEST",
@@ -53,12 +62,16 @@ def parse_arguments():
                         help="that the load puts and gets (100000)")
     parser.add_argument("--before", metavar="WEIR",
                         help="an older weir program, measured in the same rounds")
+    parser.add_argument("--side-by-side", type=int, default=16,
+                        help="calls of one program in `stores` (16)")
     parser.add_argument("--output", choices=["text", "json"], default="text")
     options = parser.parse_args()
     if not 0.05 <= options.seconds <= 30 or not 1 <= options.rounds <= 50:
         parser.error("--seconds is 0.05 to 30, --rounds 1 to 50")
     if not 0 <= options.records <= 5000000 or not 1 <= options.connections <= 1024:
         parser.error("--records is at most 5000000, --connections 1 to 1024")
+    if not 1 <= options.side_by_side <= 64:
+        parser.error("--side-by-side is 1 to 64")
     if not 1 <= options.keys <= 5000000:
         parser.error("--keys is 1 to 5000000")
     return options
@@ -308,6 +321,95 @@ class Bench:
                  "%8.1f us CPU  %9.0f/s   (relay %.1f us, server %.1f us)" %
                  (relay_us + server_us, messages / seconds, relay_us, server_us),
                  relay_cpu_us=relay_us, server_cpu_us=server_us, per_second=messages / seconds)
+
+
+    # ---- stores ----
+
+    def stores(self):
+        """CPU of the client per message, beside AWS's SDKs against the same server."""
+        clients = {"weir": self.store_client(
+            [os.path.join(self.tools, "store_bench"), "--endpoint"])}
+        clients["boto3"] = self.store_client(
+            [sys.executable, os.path.join(SOURCES, "store_boto3.py"), "--endpoint"])
+        sdk = self.install_sdk()
+        if sdk is not None:
+            clients["JavaScript SDK"] = lambda url, count, wide: [
+                "node", "--no-warnings", sdk, url, count, wide]
+        found = {}
+        for turn in range(self.options.rounds):
+            self.store_round(clients if turn % 2 == 0 else dict(reversed(clients.items())), found)
+        self.show_stores(found)
+        self.store_in_process()
+
+    @staticmethod
+    def store_client(command):
+        return lambda url, count, wide: command + [url, "--count", count, "--side-by-side", wide]
+
+    def install_sdk(self):
+        """The program's place beside the installed SDK, or None: without npm or network."""
+        folder = os.path.join(self.options.build, "node")
+        os.makedirs(folder, exist_ok=True)
+        program = os.path.join(folder, "store_sdk.mjs")
+        if shutil.which("npm") is None or shutil.which("node") is None:
+            self.note("NOT MEASURED: the JavaScript SDK, since node and npm are not installed")
+            return None
+        if not os.path.exists(os.path.join(folder, "node_modules", SDK)):
+            self.note("installing %s into %s" % (SDK, folder))
+            done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", folder,
+                                   SDK], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  timeout=SDK_INSTALL_S)
+            if done.returncode != 0:
+                self.note("NOT MEASURED: the JavaScript SDK, since npm could not install it: " +
+                          done.stdout.decode(errors="replace")[-300:])
+                return None
+        shutil.copy(os.path.join(SOURCES, "store_sdk.mjs"), program)
+        return program
+
+    def run_store(self, name, command):
+        environment = dict(os.environ, AWS_ACCESS_KEY_ID="bench", AWS_SECRET_ACCESS_KEY="bench",
+                           AWS_REGION="us-east-1", AWS_DEFAULT_REGION="us-east-1")
+        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=600, env=environment)
+        if done.returncode != 0:
+            raise Failure("the stores' work with %s failed" % name)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def store_round(self, clients, found):
+        server = self.start_weir("weir-stores")
+        url = "http://127.0.0.1:%d" % server.port
+        for name, command in clients.items():
+            count = max(50, int(STORE_MESSAGES[name] * self.options.seconds))
+            for result in self.run_store(name, command(url, str(count),
+                                                       str(self.options.side_by_side))):
+                found.setdefault(result["name"], {}).setdefault(name, []).append(result)
+        self.end(server)
+
+    def show_stores(self, found):
+        for work, by_client in found.items():
+            base = [r["cpu_us"] for r in by_client["weir"]]
+            for name, results in by_client.items():
+                cpu = [r["cpu_us"] for r in results]
+                values = {"cpu_us": median(cpu),
+                          "per_second": median([r["per_second"] for r in results])}
+                text = "%8.1f us CPU  %9.0f/s" % (values["cpu_us"], values["per_second"])
+                if name != "weir":
+                    ratios = [a / b for a, b in zip(cpu, base)]
+                    values["ratio_to_weir"] = {"median": median(ratios), "min": min(ratios),
+                                               "max": max(ratios)}
+                    text += "   %.1f x weir (%.1f to %.1f)" % (median(ratios), min(ratios),
+                                                               max(ratios))
+                self.row("%s, %s" % (work, name), text, **values)
+
+    def store_in_process(self):
+        folder = os.path.join(self.folder, "stores")
+        count = str(max(50, int(STORE_MESSAGES["weir"] * self.options.seconds)))
+        command = [os.path.join(self.tools, "store_bench"), "--endpoint",
+                   "file:%s?durability=relaxed" % folder, "--count", count, "--side-by-side",
+                   str(self.options.side_by_side)]
+        for result in self.run_store("weir", command):
+            self.row("%s, file:, engine included" % result["name"], "%8.1f us CPU  %9.0f/s" %
+                     (result["cpu_us"], result["per_second"]), cpu_us=result["cpu_us"],
+                     per_second=result["per_second"])
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def call(port, operation, document):

@@ -62,9 +62,13 @@ enum weir_status item_row_take(struct weir_bytes value, struct row *ret_row,
 void stream_key_put(uint8_t to[STREAM_KEY_BYTES], uint32_t stream_id, uint32_t shard, uint64_t seq);
 /* Appends a record with its header; the images are storage encodings, len 0: left out. */
 void stream_record_put(struct buf *to, const struct engine_record *record);
-/* The views in *ret_record point into `value`; commit_seq is the key's and not set. */
-enum weir_status stream_record_take(struct weir_bytes value, struct engine_record *ret_record,
+/* DynamoDB's size of it, without a look at the images. */
+enum weir_status stream_record_size(struct weir_bytes value, uint64_t *ret_bytes,
                                     struct weir_error *err);
+/* The views in *ret_record point into `value` and the arena; commit_seq is the key's and not set.
+ */
+enum weir_status stream_record_take(struct arena *a, struct weir_bytes value,
+                                    struct engine_record *ret_record, struct weir_error *err);
 
 /* WEIR_VALIDATION in AWS's words when a key attribute's value is over its limit. */
 enum weir_status key_check_size(const struct weir_value *value, bool is_sort,

@@ -93,12 +93,12 @@ static bool make_room(struct records *records)
 static enum weir_status take_record(struct records *records, struct weir_bytes key,
                                     struct weir_bytes value, bool *ret_full, struct weir_error *err)
 {
-    struct engine_record record;
-    enum weir_status status = stream_record_take(value, &record, err);
+    uint64_t size_bytes;
+    enum weir_status status = stream_record_size(value, &size_bytes, err);
     if (status != WEIR_OK) {
         return status;
     }
-    *ret_full = records->count > 0 && records->bytes + record.size_bytes > LIMIT_GET_RECORDS_BYTES;
+    *ret_full = records->count > 0 && records->bytes + size_bytes > LIMIT_GET_RECORDS_BYTES;
     if (*ret_full) {
         return WEIR_OK;
     }
@@ -106,11 +106,15 @@ static enum weir_status take_record(struct records *records, struct weir_bytes k
     if (copy.ptr == NULL || !make_room(records)) {
         return no_memory(err);
     }
-    status = stream_record_take(copy, &record, err);
+    struct engine_record record;
+    status = stream_record_take(records->a, copy, &record, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
     record.commit_seq = get_be64(key.ptr + 8);
     records->at[records->count++] = record;
-    records->bytes += record.size_bytes;
-    return status;
+    records->bytes += size_bytes;
+    return WEIR_OK;
 }
 
 /* Takes records until the limit, the bytes, or the range is used up (*ret_all). */

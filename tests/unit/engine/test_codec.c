@@ -21,14 +21,22 @@ static struct buf encoded_record(uint64_t size_bytes)
     return bytes;
 }
 
+static enum weir_status take(struct fixture *f, struct weir_bytes value,
+                             struct engine_record *ret_record)
+{
+    return stream_record_take(f->a, value, ret_record, NULL);
+}
+
 static void records_come_back_whole(void **state)
 {
-    (void)state;
     static const uint64_t sizes[] = {0, 127, 128, LIMIT_ITEM_BYTES, UINT64_MAX};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct buf bytes = encoded_record(sizes[i]);
         struct engine_record record;
-        assert_int_equal(stream_record_take(buf_bytes(&bytes), &record, NULL), WEIR_OK);
+        uint64_t size_bytes;
+        assert_int_equal(stream_record_size(buf_bytes(&bytes), &size_bytes, NULL), WEIR_OK);
+        assert_true(size_bytes == sizes[i]);
+        assert_int_equal(take(*state, buf_bytes(&bytes), &record), WEIR_OK);
         assert_int_equal(record.event, ENGINE_MODIFY);
         assert_true(record.by_ttl);
         assert_true(record.commit_ms == TEST_START_MS);
@@ -58,20 +66,109 @@ static void a_record_has_these_bytes(void **state)
     buf_fini(&bytes);
 }
 
-static void every_cut_of_a_record_is_corruption(void **state)
+static struct buf encoded_pair(struct weir_bytes old, struct weir_bytes new)
+{
+    struct engine_record record = {.event = ENGINE_MODIFY,
+                                   .commit_ms = 0x019AA3111213,
+                                   .size_bytes = 256,
+                                   .keys = bytes_of(image, 2),
+                                   .new_image = new,
+                                   .old_image = old};
+    struct buf bytes;
+    buf_init(&bytes, 1024);
+    stream_record_put(&bytes, &record);
+    return bytes;
+}
+
+static void a_record_of_two_images_has_these_bytes(void **state)
 {
     (void)state;
-    struct buf bytes = encoded_record(300);
+    static const uint8_t golden[] = {0x02, 0x01, 0x00, 0x00, 0x00, 0x01, 0x9A, 0xA3, 0x11, 0x12,
+                                     0x13, 0x80, 0x02, 0x02, 0x01, 0x00, 0x06, 'a',  'b',  'c',
+                                     'd',  'e',  'f',  0x02, 0x03, 0x02, 'x',  'y'};
+    struct buf bytes = encoded_pair(BYTES_LIT("abxydef"), BYTES_LIT("abcdef"));
+    assert_int_equal(bytes.len, sizeof(golden));
+    assert_memory_equal(bytes.ptr, golden, sizeof(golden));
+    buf_fini(&bytes);
+}
+
+static void a_record_of_two_images_of_the_old_version_is_read(void **state)
+{
+    static const uint8_t golden[] = {0x01, 0x01, 0x00, 0x00, 0x00, 0x01, 0x9A, 0xA3,
+                                     0x11, 0x12, 0x13, 0x80, 0x02, 0x02, 0x01, 0x00,
+                                     0x03, 'n',  'e',  'w',  0x03, 'o',  'l',  'd'};
     struct engine_record record;
-    for (size_t len = 0; len < bytes.len; len++) {
+    assert_int_equal(take(*state, bytes_of(golden, sizeof(golden)), &record), WEIR_OK);
+    assert_true(record.commit_ms == 0x019AA3111213);
+    assert_true(bytes_eq_str(record.new_image, "new"));
+    assert_true(bytes_eq_str(record.old_image, "old"));
+}
+
+/* Every pair of short texts over two letters, and long ones: shared beginnings and ends of every
+ * length, overlapping ones included. */
+static void two_images_come_back_whole(void **state)
+{
+    static const char *const texts[] = {"a",
+                                        "b",
+                                        "aa",
+                                        "ab",
+                                        "ba",
+                                        "aaa",
+                                        "aba",
+                                        "abab",
+                                        "baba",
+                                        "aaaaaaaaaaaaaaaa",
+                                        "aaaaaaaaaaaaaaaaa",
+                                        "aaaaaaaabaaaaaaaa",
+                                        "aaaaaaaabaaaaaaaaa",
+                                        "baaaaaaaaaaaaaaaa",
+                                        "aaaaaaaaaaaaaaaab",
+                                        "a longer text, of which the middle differs, and an end",
+                                        "a longer text, of which the center differs, and an end"};
+    size_t count = sizeof(texts) / sizeof(texts[0]);
+    for (size_t i = 0; i < count * count; i++) {
+        const char *old = texts[i / count];
+        const char *new = texts[i % count];
+        struct buf bytes = encoded_pair(bytes_str(old), bytes_str(new));
+        struct engine_record record;
+        assert_int_equal(take(*state, buf_bytes(&bytes), &record), WEIR_OK);
+        assert_true(bytes_eq_str(record.old_image, old));
+        assert_true(bytes_eq_str(record.new_image, new));
+        buf_fini(&bytes);
+    }
+}
+
+static void shared_bytes_beyond_the_new_image_are_corruption(void **state)
+{
+    struct buf bytes = encoded_pair(BYTES_LIT("abxydef"), BYTES_LIT("abcdef"));
+    static const uint8_t wrong[][2] = {{7, 0}, {0, 7}, {4, 3}, {0xFF, 0}, {2, 0x7F}};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        bytes.ptr[23] = wrong[i][0];
+        bytes.ptr[24] = wrong[i][1];
+        struct engine_record record;
+        assert_int_equal(take(*state, buf_bytes(&bytes), &record), WEIR_CORRUPTION);
+    }
+    buf_fini(&bytes);
+}
+
+static void check_cuts(struct fixture *f, struct buf take_bytes)
+{
+    struct engine_record record;
+    for (size_t len = 0; len < take_bytes.len; len++) {
         uint8_t *cut = test_malloc(len + 1); /* its own piece, so that overruns are seen */
-        memcpy(cut, bytes.ptr, len);
-        assert_int_equal(stream_record_take(bytes_of(cut, len), &record, NULL), WEIR_CORRUPTION);
+        memcpy(cut, take_bytes.ptr, len);
+        assert_int_equal(take(f, bytes_of(cut, len), &record), WEIR_CORRUPTION);
         test_free(cut);
     }
-    buf_put_u8(&bytes, 0);
-    assert_int_equal(stream_record_take(buf_bytes(&bytes), &record, NULL), WEIR_CORRUPTION);
-    buf_fini(&bytes);
+    buf_put_u8(&take_bytes, 0);
+    assert_int_equal(take(f, buf_bytes(&take_bytes), &record), WEIR_CORRUPTION);
+    buf_fini(&take_bytes);
+}
+
+static void every_cut_of_a_record_is_corruption(void **state)
+{
+    check_cuts(*state, encoded_record(300));
+    check_cuts(*state, encoded_pair(BYTES_LIT("abxydef"), BYTES_LIT("abcdef")));
 }
 
 static void a_row_key_is_table_hash_partition_sort(void **state)
@@ -154,6 +251,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(records_come_back_whole),
         TEST(a_record_has_these_bytes),
+        TEST(a_record_of_two_images_has_these_bytes),
+        TEST(a_record_of_two_images_of_the_old_version_is_read),
+        TEST(two_images_come_back_whole),
+        TEST(shared_bytes_beyond_the_new_image_are_corruption),
         TEST(every_cut_of_a_record_is_corruption),
         TEST(a_row_key_is_table_hash_partition_sort),
         TEST(damaged_rows_are_corruption),
