@@ -406,9 +406,9 @@ static void closing_ends_a_fetch_and_who_left_is_not_told(void **state)
     void *status = NULL;
     struct credentials_waiter left = {.done = never_done};
     fixture_init_container(&f, steps, 1);
-    credentials_wait(f.chain, &left);
     assert_int_equal(pthread_create(&thread, NULL, get_in_a_thread, &f), 0);
-    script_server_await(f.server, 1);
+    script_server_await(f.server, 1); /* the fetch that the thread asked for: so it waits */
+    credentials_wait(f.chain, &left);
     assert_true(credentials_unwait(f.chain, &left));
     assert_false(credentials_unwait(f.chain, &left));
     credentials_close(f.chain);
