@@ -94,6 +94,23 @@ static enum weir_status read_writes(struct api_call *call, struct batch *batch)
     return WEIR_OK;
 }
 
+static bool has_type(const struct engine_key_attribute *attribute, const struct weir_value *item)
+{
+    const struct weir_value *value = value_member(item, attribute->name);
+    return value == NULL || value->type == (uint8_t)attribute->type;
+}
+
+/* In a batch a key of another type is refused as a wrong key is, and not by its name. */
+static enum weir_status prepare_put(struct api_call *call, struct engine_table *take_table,
+                                    const struct weir_value *item, struct engine_op *op)
+{
+    if (!has_type(&take_table->partition, item) || !has_type(&take_table->sort, item)) {
+        engine_table_unref(take_table);
+        return call_invalid(call, "The provided key element does not match the schema");
+    }
+    return engine_prepare_put(call->arena, take_table, item, op, &call->error);
+}
+
 static enum weir_status prepare_one(struct api_call *call, const struct batch_write *write,
                                     struct engine_op *op)
 {
@@ -102,7 +119,7 @@ static enum weir_status prepare_one(struct api_call *call, const struct batch_wr
     if (status != WEIR_OK) {
         return status;
     }
-    return write->put ? engine_prepare_put(call->arena, table, write->item, op, &call->error)
+    return write->put ? prepare_put(call, table, write->item, op)
                       : engine_prepare_key(call->arena, table, ENGINE_DELETE, write->item, op,
                                            &call->error);
 }

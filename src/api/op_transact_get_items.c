@@ -6,6 +6,7 @@
 #include "api/item_read.h"
 #include "api/operations.h"
 #include "api/request.h"
+#include "api/transact.h"
 
 static const struct shape_member get_members[] = {
     {"Key", &shape_item, true},
@@ -32,7 +33,9 @@ const struct shape shape_transact_get_items = {.kind = SHAPE_STRUCT, .members = 
 
 struct transact_get {
     struct item_key keys[LIMIT_TRANSACT_ITEMS];
+    const char *refused[LIMIT_TRANSACT_ITEMS]; /* why the key does not fit the table, or NULL */
     uint32_t count;
+    bool canceled; /* some key was refused */
 };
 
 static void transact_fini(struct transact_get *t)
@@ -44,7 +47,7 @@ static void transact_fini(struct transact_get *t)
 }
 
 static enum weir_status read_get(struct api_call *call, const struct weir_value *get,
-                                 struct item_key *ret_key)
+                                 struct item_key *ret_key, const char **ret_refused)
 {
     struct weir_value *key;
     struct expressions e;
@@ -66,7 +69,16 @@ static enum weir_status read_get(struct api_call *call, const struct weir_value 
     if (status == WEIR_OK) {
         status = call_item_table(call, request_table(get), &table);
     }
-    return status == WEIR_OK ? item_key_init(call, table, key, projection, ret_key) : status;
+    if (status != WEIR_OK) {
+        return status;
+    }
+    bool fits = transact_fits(table, key, true);
+    status = item_key_init(call, table, key, projection, ret_key);
+    if (status == WEIR_VALIDATION && !fits) {
+        *ret_refused = arena_printf(call->arena, "%s", call->error.message);
+        return *ret_refused != NULL ? WEIR_OK : call_no_memory(call);
+    }
+    return status;
 }
 
 static bool named_before(const struct transact_get *t)
@@ -84,12 +96,14 @@ static enum weir_status read_request(struct api_call *call, struct transact_get 
     const struct weir_value *list = request_member(call->request, "TransactItems");
     for (uint32_t i = 0; i < list->u.list.count; i++) {
         const struct weir_value *get = request_member(&list->u.list.at[i], "Get");
-        enum weir_status status = read_get(call, get, &t->keys[i]);
+        enum weir_status status = read_get(call, get, &t->keys[i], &t->refused[i]);
         if (status != WEIR_OK) {
             return status;
         }
         t->count = i + 1;
-        if (named_before(t)) {
+        if (t->refused[i] != NULL) {
+            t->canceled = true;
+        } else if (named_before(t)) {
             return call_invalid(
                 call, "Transaction request cannot include multiple operations on one item");
         }
@@ -138,6 +152,16 @@ static enum weir_status get_all(struct api_call *call, const struct transact_get
     return WEIR_OK;
 }
 
+static enum api_progress cancel(struct api_call *call, const struct transact_get *t)
+{
+    struct weir_value *reasons = transact_reasons(call);
+    for (uint32_t i = 0; i < t->count; i++) {
+        (void)transact_reason(call, reasons, t->refused[i] == NULL ? WEIR_OK : WEIR_VALIDATION,
+                              t->refused[i]);
+    }
+    return transact_cancel(call, reasons);
+}
+
 enum api_progress op_transact_get_items_start(struct api_call *call)
 {
     struct transact_get *t = ARENA_NEW(call->arena, struct transact_get);
@@ -149,6 +173,11 @@ enum api_progress op_transact_get_items_start(struct api_call *call)
     if (read_request(call, t) != WEIR_OK) {
         transact_fini(t);
         return call_fail(call);
+    }
+    if (t->canceled) {
+        enum api_progress progress = cancel(call, t);
+        transact_fini(t);
+        return progress;
     }
     return call_block(call);
 }

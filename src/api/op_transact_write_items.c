@@ -11,6 +11,7 @@
 #include "api/item_write.h"
 #include "api/operations.h"
 #include "api/request.h"
+#include "api/transact.h"
 
 #define COMMON_MEMBERS                                                     \
     {"ExpressionAttributeNames", &shape_names, false},                     \
@@ -106,7 +107,8 @@ struct transact {
     struct transact_op *from; /* `count` of each */
     struct engine_op *ops;
     uint32_t count;
-    uint32_t prepared; /* ops that hold their tables */
+    uint32_t prepared; /* ops that hold their tables, or were refused */
+    bool refused;      /* some op's item does not fit its table */
 };
 
 static void transact_fini(struct transact *t)
@@ -168,6 +170,18 @@ static enum weir_status read_op(struct api_call *call, const struct weir_value *
     return status == WEIR_OK ? expressions_end(&op->expressions) : status;
 }
 
+/* Keeps what preparing said: it is a reason to cancel the transaction. */
+static enum weir_status refuse_op(struct api_call *call, struct engine_op *op)
+{
+    op->error = ARENA_NEW(call->arena, struct weir_error);
+    if (op->error == NULL) {
+        return call_no_memory(call);
+    }
+    *op->error = call->error;
+    op->status = WEIR_VALIDATION;
+    return WEIR_OK;
+}
+
 static enum weir_status prepare_op(struct api_call *call, const struct transact_op *from,
                                    struct engine_op *op)
 {
@@ -177,9 +191,13 @@ static enum weir_status prepare_op(struct api_call *call, const struct transact_
     if (status != WEIR_OK) {
         return status;
     }
+    bool fits = transact_fits(table, from->item, kind != ENGINE_PUT);
     status = kind == ENGINE_PUT
                  ? engine_prepare_put(call->arena, table, from->item, op, &call->error)
                  : engine_prepare_key(call->arena, table, kind, from->item, op, &call->error);
+    if (status == WEIR_VALIDATION && !fits) {
+        return refuse_op(call, op);
+    }
     if (status == WEIR_OK && from->update != NULL) {
         status = engine_prepare_update(op, from->update, &call->error);
         if (status != WEIR_OK) {
@@ -211,7 +229,9 @@ static enum weir_status prepare(struct api_call *call, struct transact *t)
         }
         t->prepared++;
         bytes += item_size(t->from[i].item);
-        if (named_before(t, i)) {
+        if (t->ops[i].status != WEIR_OK) {
+            t->refused = true;
+        } else if (named_before(t, i)) {
             return call_invalid(
                 call, "Transaction request cannot include multiple operations on one item");
         }
@@ -273,6 +293,20 @@ static enum weir_status hash_request(struct api_call *call, const struct transac
     return hashed ? WEIR_OK : call_no_memory(call);
 }
 
+static enum api_progress cancel(struct api_call *call, const struct transact *t)
+{
+    struct weir_value *reasons = transact_reasons(call);
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct engine_op *op = &t->ops[i];
+        struct weir_value *reason = transact_reason(call, reasons, op->status,
+                                                    op->error != NULL ? op->error->message : NULL);
+        if (t->from[i].item_on_failure && op->status == WEIR_CONDITION_FAILED && op->existed) {
+            item_write_failed_item(call, reason, op);
+        }
+    }
+    return transact_cancel(call, reasons);
+}
+
 enum api_progress op_transact_write_items_start(struct api_call *call)
 {
     struct transact *t = ARENA_NEW(call->arena, struct transact);
@@ -281,7 +315,13 @@ enum api_progress op_transact_write_items_start(struct api_call *call)
         return call_fail(call);
     }
     call->state = t;
-    if (read_request(call, t) != WEIR_OK || hash_request(call, t) != WEIR_OK) {
+    enum weir_status status = read_request(call, t);
+    if (status == WEIR_OK && t->refused) {
+        enum api_progress progress = cancel(call, t);
+        transact_fini(t);
+        return progress;
+    }
+    if (status != WEIR_OK || hash_request(call, t) != WEIR_OK) {
         transact_fini(t);
         return call_fail(call);
     }
@@ -297,73 +337,13 @@ enum api_progress op_transact_write_items_start(struct api_call *call)
 
 /* ---- the answer ----------------------------------------------------------------------------- */
 
-static const char *reason_code(enum weir_status status)
-{
-    switch (status) {
-    case WEIR_OK:
-        return "None";
-    case WEIR_CONDITION_FAILED:
-        return "ConditionalCheckFailed";
-    case WEIR_TXN_CONFLICT:
-        return "TransactionConflict";
-    case WEIR_COLLECTION_TOO_LARGE:
-        return "ItemCollectionSizeLimitExceeded";
-    case WEIR_PROVISIONED_EXCEEDED:
-        return "ProvisionedThroughputExceeded";
-    case WEIR_THROTTLED:
-        return "ThrottlingError";
-    default:
-        return "ValidationError";
-    }
-}
-
-static void add_reason(struct api_call *call, struct weir_value *reasons,
-                       const struct transact_op *from, const struct engine_op *op)
-{
-    struct weir_value *reason = document_append_map(call->arena, reasons);
-    value_add_str(call->arena, reason, "Code", bytes_str(reason_code(op->status)));
-    if (op->status == WEIR_OK) {
-        return;
-    }
-    if (op->error != NULL) {
-        value_add_str(call->arena, reason, "Message", bytes_str(op->error->message));
-    }
-    if (from->item_on_failure && op->status == WEIR_CONDITION_FAILED && op->existed) {
-        item_write_failed_item(call, reason, op);
-    }
-}
-
-/* The codes by position, as the message lists them. */
-static void set_canceled(struct api_call *call, const struct transact *t)
-{
-    struct buf codes;
-    buf_init(&codes, 64 * LIMIT_TRANSACT_ITEMS);
-    for (uint32_t i = 0; i < t->count; i++) {
-        buf_printf(&codes, "%s%s", i == 0 ? "" : ", ", reason_code(t->ops[i].status));
-    }
-    (void)call_error(call, WEIR_TXN_CANCELED,
-                     "Transaction cancelled, please refer cancellation reasons for specific "
-                     "reasons [%.*s]",
-                     BYTES_ARG(buf_bytes(&codes)));
-    buf_fini(&codes);
-}
-
 static enum api_progress fail(struct api_call *call, const struct transact *t)
 {
     if (call->engine_request.status != WEIR_TXN_CANCELED) {
         call->error = call->engine_request.error;
         return call_fail(call);
     }
-    set_canceled(call, t);
-    if (call->error_members == NULL) {
-        call->error_members = value_new_map(call->arena, VALUE_PLAIN);
-    }
-    struct weir_value *reasons =
-        value_add_list(call->arena, call->error_members, "CancellationReasons");
-    for (uint32_t i = 0; i < t->count; i++) {
-        add_reason(call, reasons, &t->from[i], &t->ops[i]);
-    }
-    return call_fail(call);
+    return cancel(call, t);
 }
 
 /* A repeat costs reads: it only finds out that its work is done. */

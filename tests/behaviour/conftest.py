@@ -120,11 +120,11 @@ def raw(endpoint):
 
 @pytest.fixture
 def table(client):
-    """table(sort=..., view=...) creates a table and returns its name."""
+    """table(sort=..., view=..., name=...) creates a table and returns its name."""
     names = []
 
-    def create(partition="S", sort=None, view=None, **more):
-        name = f"t-{uuid.uuid4().hex[:12]}"
+    def create(partition="S", sort=None, view=None, name=None, **more):
+        name = name or f"t-{uuid.uuid4().hex[:12]}"
         definitions = [{"AttributeName": "pk", "AttributeType": partition}]
         schema = [{"AttributeName": "pk", "KeyType": "HASH"}]
         if sort:

@@ -169,6 +169,15 @@ def test_one_bad_item_stops_the_batch(client, table, invalid):
     assert client.scan(TableName=name)["Count"] == 0
 
 
+@pytest.mark.parametrize("value", [{"N": "5"}, {"L": [{"S": "x"}]}])
+def test_write_with_a_key_of_another_type(client, table, invalid, value):
+    name = table()
+    for request in (put({"pk": value}), delete({"pk": value})):
+        invalid(lambda: write(client, {name: [put(pk("a")), request]}),
+                "The provided key element does not match the schema")
+    assert client.scan(TableName=name)["Count"] == 0
+
+
 def test_write_of_an_item_too_large(client, table, invalid):
     name = table()
     invalid(

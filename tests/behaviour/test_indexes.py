@@ -390,6 +390,23 @@ def test_index_key_of_the_wrong_type(client, made, invalid, attribute, value, ex
     assert client.scan(TableName=name)["Count"] == 0
 
 
+def test_index_key_of_the_wrong_type_in_a_transaction_is_a_reason(client, made, refused):
+    name = made(glob=[index("one", "g", "r")])
+    item = {"pk": s("p"), "sk": s("1"), "g": n(1), "r": n(1)}
+    response = refused(
+        lambda: client.transact_write_items(TransactItems=[
+            {"Put": {"TableName": name, "Item": {**item, "sk": s("2"), "g": s("a")}}},
+            {"Put": {"TableName": name, "Item": item}},
+        ]),
+        "TransactionCanceledException",
+    )
+    none, reason = response["CancellationReasons"]
+    assert none == {"Code": "None"} and reason["Code"] == "ValidationError"
+    assert reason["Message"] == (
+        f"{PREFIX}Type mismatch for Index Key g Expected: S Actual: N IndexName: one")
+    assert client.scan(TableName=name)["Count"] == 0
+
+
 def test_update_to_the_wrong_type(client, made, invalid):
     name = made(glob=[index("one", "g", "r")])
     put(client, name, "p", "1", g=s("a"), r=n(1))

@@ -393,7 +393,8 @@ def test_list_has_the_table(client, table):
 
 
 def test_list_pages_in_order(client, table):
-    mine = sorted([table(), table(), table()])
+    run = uuid.uuid4().hex
+    mine = [table(name=f"t-{run}-{letter}") for letter in "cab"]
     pages = client.get_paginator("list_tables").paginate(PaginationConfig={"PageSize": 1})
     names = [n for page in pages for n in page["TableNames"]]
     assert names == sorted(names)
@@ -401,7 +402,8 @@ def test_list_pages_in_order(client, table):
 
 
 def test_list_after_a_name(client, table):
-    first, second = sorted([table(), table()])
+    run = uuid.uuid4().hex
+    second, first = table(name=f"t-{run}-b"), table(name=f"t-{run}-a")
     names = client.list_tables(ExclusiveStartTableName=first)["TableNames"]
     assert first not in names and second in names
 

@@ -388,11 +388,61 @@ def test_get_without_get(client, invalid):
     )
 
 
-def test_get_with_another_schema(name, transact_get, invalid):
-    invalid(
-        lambda: transact_get({"TableName": name, "Key": {"x": {"S": "a"}}}),
-        "The provided key element does not match the schema",
-    )
+@pytest.fixture
+def cancels(client, refused):
+    """cancels(call, reason, ...): cancelled for these reasons, None or ValidationError's text."""
+
+    def check(call, *reasons):
+        response = refused(call, "TransactionCanceledException")
+        codes = ["None" if reason is None else "ValidationError" for reason in reasons]
+        assert response["Error"]["Message"] == CANCELED + f"[{', '.join(codes)}]"
+        assert [r["Code"] for r in response["CancellationReasons"]] == codes
+        assert [r.get("Message") for r in response["CancellationReasons"]] == list(reasons)
+
+    return check
+
+
+MISMATCH = "The provided key element does not match the schema"
+WRONG = "One or more parameter values were invalid: "
+EMPTY = ("One or more parameter values are not valid. The AttributeValue for a key attribute cannot "
+         "contain an empty string value. Key: pk")
+
+
+def test_get_with_another_schema(name, transact_get, cancels):
+    for key in ({"x": {"S": "a"}}, {"pk": {"N": "1"}}, {}):
+        cancels(lambda: transact_get({"TableName": name, "Key": key},
+                                     {"TableName": name, "Key": pk("a")}), MISMATCH, None)
+
+
+def test_get_with_an_empty_key(name, transact_get, invalid):
+    invalid(lambda: transact_get({"TableName": name, "Key": pk("")}), EMPTY)
+
+
+def test_put_with_a_key_of_another_type_is_a_reason(client, name, transact, cancels):
+    cancels(lambda: transact(put(name, pk("a")), put(name, {"pk": {"N": "5"}})),
+            None, WRONG + "Type mismatch for key pk expected: S actual: N")
+    cancels(lambda: transact(put(name, {"x": {"S": "a"}})),
+            WRONG + "Missing the key pk in the item")
+    assert items(client, name) == []
+
+
+def test_lookup_with_a_key_of_another_type_is_a_reason(client, name, transact, cancels):
+    for key in ({"pk": {"N": "5"}}, {"pk": {"L": [{"S": "x"}]}}, {**pk("a"), "x": {"S": "a"}}):
+        cancels(lambda: transact(update(name, key, "SET a = pk")), MISMATCH)
+        cancels(lambda: transact(check(name, key, "attribute_not_exists(pk)")), MISMATCH)
+        cancels(lambda: transact(put(name, pk("b")),
+                                 {"Delete": {"TableName": name, "Key": key}}), None, MISMATCH)
+    assert items(client, name) == []
+
+
+def test_write_with_an_empty_key(name, transact, invalid):
+    invalid(lambda: transact(put(name, pk(""))), EMPTY)
+    invalid(lambda: transact(update(name, pk(""), "SET a = pk")), EMPTY)
+
+
+def test_put_of_too_large_an_item_is_no_reason(name, transact, invalid):
+    invalid(lambda: transact(put(name, {**pk("a"), "d": {"S": "x" * 410000}})),
+            "Item size has exceeded the maximum allowed size")
 
 
 # ---- a transaction knows no legacy parameters: they are unknown members, and ignored
