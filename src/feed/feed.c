@@ -116,8 +116,9 @@ void feed_gap(struct feed_shard *shard, const char *what)
 {
     struct weir_error err = {0};
     shard->feed->figures.gaps++;
-    (void)error_set(&err, WEIR_GAP, "table %s, shard %.*s: %s: records may be lost",
-                    shard->feed->options.table, BYTES_ARG(shard->id), what);
+    (void)error_set(&err, WEIR_GAP, "table %s, shard %.*s, after %.*s: %s: records may be lost",
+                    shard->feed->options.table, BYTES_ARG(shard->id),
+                    BYTES_ARG(position_text(&shard->read_to)), what);
     feed_fail(shard->feed, WEIR_GAP, &err);
 }
 

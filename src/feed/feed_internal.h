@@ -324,6 +324,8 @@ void frontier_free(struct feed_shard *shard);
 bool position_equal(const struct feed_position *a, const struct feed_position *b);
 /* What a row says; false when it is no position. */
 bool position_parse(struct weir_bytes checkpoint, struct feed_position *ret_position);
+/* As it is stored; a view of the position. */
+struct weir_bytes position_text(const struct feed_position *position);
 /* Takes the shard's lease, or finds in its row that it ended. */
 void position_take(struct feed_shard *shard);
 /* Stores the frontier if that is due. */

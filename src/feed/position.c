@@ -47,7 +47,7 @@ bool position_parse(struct weir_bytes checkpoint, struct feed_position *ret_posi
     return true;
 }
 
-static struct weir_bytes position_text(const struct feed_position *position)
+struct weir_bytes position_text(const struct feed_position *position)
 {
     switch (position->kind) {
     case POSITION_AFTER:
@@ -237,8 +237,9 @@ static void lease_lost(struct feed_call *call)
     shard->leased = false;
     shard->dirty = false;
     (void)error_set(&call->request.error, WEIR_LEASE_LOST,
-                    "pipeline %s, shard %.*s: another worker took the lease",
-                    shard->feed->options.pipeline, BYTES_ARG(shard->id));
+                    "pipeline %s, table %s, shard %.*s, at %.*s: another worker took the lease",
+                    shard->feed->options.pipeline, shard->feed->options.table, BYTES_ARG(shard->id),
+                    BYTES_ARG(position_text(&shard->storing)));
     feed_fail(shard->feed, WEIR_LEASE_LOST, &call->request.error);
 }
 

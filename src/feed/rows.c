@@ -101,9 +101,10 @@ bool rows_check_gaps(struct feed *feed)
             struct weir_error err = {0};
             feed->figures.gaps++;
             (void)error_set(&err, WEIR_GAP,
-                            "pipeline %s: shard %.*s is no longer retained, and was not read to "
-                            "its end: records may be lost",
-                            feed->options.pipeline, BYTES_ARG(row->shard_id));
+                            "pipeline %s, table %s: shard %.*s is no longer retained, and was read "
+                            "to %.*s only: records may be lost",
+                            feed->options.pipeline, feed->options.table, BYTES_ARG(row->shard_id),
+                            BYTES_ARG(position_text(&row->position)));
             feed_fail(feed, WEIR_GAP, &err);
             return false;
         }

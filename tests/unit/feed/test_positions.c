@@ -149,6 +149,7 @@ static void test_E4_a_feed_that_was_replaced_loses_the_lease_and_moves_nothing(v
     done_at(h, 1);
     run_until(h, saw_failure);
     assert_int_equal(h->failure, WEIR_LEASE_LOST);
+    assert_non_null(strstr(h->failure_error.message, "table orders, shard shardId-a, at "));
     assert_string_equal(stored(h, "p", "shardId-a"), "1");
     harness_close(h);
     assert_string_not_equal(stored_attribute(h, "p", "shardId-a", "leaseOwner"), "");

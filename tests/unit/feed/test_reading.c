@@ -2,6 +2,7 @@
 /* Reading a shard on a stream's bad days: what is lost is named, everything else arrives once. */
 #include "fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/env.h"
@@ -91,6 +92,28 @@ static void an_iterator_that_expires_before_the_first_record_loses_nothing(void 
     assert_values(h, 0, 3, 2);
     assert_int_equal(fake.latest_iterators, 1);
     assert_int_equal(fake.horizon_iterators, 1);
+    harness_close(h);
+}
+
+/* M3: what a person needs to find the place. */
+static void test_M3_a_gap_names_table_shard_and_sequence(void **state)
+{
+    struct harness *h = *state;
+    struct fake_shard *shard = fake_add_shard("shardId-a", NULL);
+    char place[128];
+    fake_add_records(shard, 0, 10);
+    harness_open(h);
+    run_until_seen(h, 10);
+    harness_close(h);
+    fake_add_records(shard, 10, 10);
+    shard->trimmed = shard->records[14].number;
+    harness_open(h);
+    run_until(h, saw_failure);
+    (void)snprintf(place, sizeof(place),
+                   "table orders, shard shardId-a, after %s: ", stored(h, "p", "shardId-a"));
+    if (strstr(h->failure_error.message, place) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", h->failure_error.message, place);
+    }
     harness_close(h);
 }
 
@@ -321,6 +344,7 @@ int main(void)
         FAKE_TEST(test_E3_an_expired_iterator_is_fetched_again_after_the_last_record),
         FAKE_TEST(an_iterator_that_expires_before_the_first_record_loses_nothing),
         FAKE_TEST(test_E7_a_trimmed_position_is_a_named_gap),
+        FAKE_TEST(test_M3_a_gap_names_table_shard_and_sequence),
         FAKE_TEST(test_E7_a_shard_that_is_gone_after_some_reading_is_a_gap),
         FAKE_TEST(test_E7_a_shard_that_is_gone_at_the_start_is_a_gap),
         FAKE_TEST(a_shard_that_vanished_before_it_was_touched_is_passed_over),
