@@ -248,8 +248,9 @@ struct weir_dedup_checked {
  * Claims, or commits, `count` messages, each by a conditional write of its own as the single call
  * does, some of them at a time side by side: ret_results has `count` places, in the order given,
  * all written. An id that comes twice is in progress, or exists, the second time. WEIR_OK means
- * that every place has its result, whatever it says. WEIR_INVALID_ARGUMENT: count is 0;
- * WEIR_NO_MEMORY: before anything was sent; nothing is written.
+ * that every place has its result, whatever it says. Any other status is from before anything was
+ * sent, and no result is written: WEIR_INVALID_ARGUMENT: count is 0; WEIR_NO_MEMORY; WEIR_IO: no
+ * descriptors.
  */
 WEIR_API enum weir_status weir_dedup_claim_many(struct weir_dedup *dedup,
                                                 const struct weir_claim_request *requests,

@@ -456,7 +456,8 @@ struct weir_batch_options {
  * the status is that of the first call that failed, and err->outcome is WEIR_OUTCOME_UNKNOWN if
  * that of any element is. An element that stayed unprocessed has WEIR_THROTTLED. Elements of a call
  * that is refused as invalid are written one by one, so that only what is invalid is refused. After
- * any other failure no further call is made: what is left has its status and is not applied.
+ * any other failure, or when none of a call's elements is valid, no further call is made: what is
+ * left has its status and is not applied.
  */
 WEIR_API enum weir_status weir_batch_write(struct weir_client *client, const char *table,
                                            size_t table_len,

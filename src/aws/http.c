@@ -9,6 +9,7 @@
 #include "aws/http.h"
 
 #include "aws/http_easy.h"
+#include "aws/http_lane.h"
 #include "base/error.h"
 #include "base/loop.h"
 
@@ -16,9 +17,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define CONNECTIONS_MAX 256L
 #define EASY_IDLE_MAX 64
+#define WATCH_BUCKETS 64
 
 struct aws_http {
     /* Immutable after open. */
@@ -28,6 +31,7 @@ struct aws_http {
     pthread_t thread;
 
     /* Any thread. */
+    struct lanes lanes;
     struct mailbox inbox;
     struct loop_task wake;
     struct loop_task cancel;
@@ -39,13 +43,21 @@ struct aws_http {
     struct aws_http_request *live;
     CURL *idle[EASY_IDLE_MAX];
     size_t idle_count;
+    struct watch *watches[WATCH_BUCKETS]; /* by descriptor */
 };
 
-/* What libcurl watches: its pointer beside the socket. */
+/*
+ * A descriptor that libcurl watches. That of a connection with an answer stays watched between two
+ * requests, where libcurl would have it taken out and put in again; it goes when libcurl closes it.
+ * Others (of its resolver, of addresses tried in vain) it closes unseen: they go when it says so.
+ */
 struct watch {
+    struct watch *next; /* in its bucket */
     struct aws_http *http;
     struct loop_poll *poll;
     curl_socket_t fd;
+    int events; /* watched for */
+    bool idle;  /* libcurl is not interested now */
 };
 
 static void live_add(struct aws_http *http, struct aws_http_request *request)
@@ -70,12 +82,24 @@ static void live_remove(struct aws_http *http, struct aws_http_request *request)
     }
 }
 
+static int on_socket_close(void *arg, curl_socket_t fd);
+
+static CURL *easy_new(struct aws_http *http)
+{
+    CURL *easy = http_easy_new(http->options.connect_timeout_ms, http->ca_bundle);
+    bool set = easy != NULL &&
+               curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_socket_close) == CURLE_OK &&
+               curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, http) == CURLE_OK;
+    if (!set) {
+        curl_easy_cleanup(easy);
+        easy = NULL;
+    }
+    return easy;
+}
+
 static CURL *easy_take(struct aws_http *http)
 {
-    if (http->idle_count > 0) {
-        return http->idle[--http->idle_count];
-    }
-    return http_easy_new(http->options.connect_timeout_ms, http->ca_bundle);
+    return http->idle_count > 0 ? http->idle[--http->idle_count] : easy_new(http);
 }
 
 static void easy_give(struct aws_http *http, CURL *easy)
@@ -98,18 +122,12 @@ static void finish(struct aws_http *http, struct aws_http_request *request)
     request->done(request);
 }
 
-static void end_with(struct aws_http_request *request, enum weir_status status, const char *what)
-{
-    request->status = status;
-    (void)snprintf(request->what, sizeof(request->what), "%s", what);
-}
-
 /* Ends one that is under way: whether it was sent is asked before the handle forgets. */
 static void abandon(struct aws_http *http, struct aws_http_request *request,
                     enum weir_status status, const char *what)
 {
     request->sent = http_easy_sent(request);
-    end_with(request, status, what);
+    http_easy_end(request, status, what);
     finish(http, request);
 }
 
@@ -117,7 +135,7 @@ static void begin(struct aws_http *http, struct aws_http_request *request)
 {
     request->http = http;
     if (atomic_load(&request->cancelled)) {
-        end_with(request, WEIR_CANCELLED, "cancelled before it was sent");
+        http_easy_end(request, WEIR_CANCELLED, "cancelled before it was sent");
         request->done(request);
         return;
     }
@@ -125,7 +143,7 @@ static void begin(struct aws_http *http, struct aws_http_request *request)
     live_add(http, request);
     if (request->easy == NULL || !http_easy_prepare(request, http->options.env) ||
         curl_multi_add_handle(http->multi, request->easy) != CURLM_OK) {
-        end_with(request, WEIR_NO_MEMORY, "out of memory for a request");
+        http_easy_end(request, WEIR_NO_MEMORY, "out of memory for a request");
         finish(http, request);
     }
 }
@@ -173,17 +191,6 @@ static void collect_finished(struct aws_http *http)
     }
 }
 
-static void on_ready(void *arg, int events)
-{
-    struct watch *watch = arg;
-    struct aws_http *http = watch->http;
-    int running = 0;
-    int mask = ((events & LOOP_READABLE) != 0 ? CURL_CSELECT_IN : 0) |
-               ((events & LOOP_WRITABLE) != 0 ? CURL_CSELECT_OUT : 0);
-    (void)curl_multi_socket_action(http->multi, watch->fd, mask, &running);
-    collect_finished(http);
-}
-
 static void on_timer(void *arg)
 {
     struct aws_http *http = arg;
@@ -204,7 +211,50 @@ static int set_timer(CURLM *multi, long timeout_ms, void *arg)
     return 0;
 }
 
-static struct watch *watch_new(struct aws_http *http, curl_socket_t fd)
+static struct watch **watch_find(struct aws_http *http, curl_socket_t fd)
+{
+    struct watch **at = &http->watches[(unsigned)fd % WATCH_BUCKETS];
+    while (*at != NULL && (*at)->fd != fd) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void watch_free(struct watch **at)
+{
+    struct watch *watch = *at;
+    if (watch != NULL) {
+        *at = watch->next;
+        loop_poll_free(watch->http->loop, watch->poll);
+        free(watch);
+    }
+}
+
+static void watch_set(struct watch *watch, int events)
+{
+    if (watch->events != events) {
+        watch->events = events;
+        loop_poll_set(watch->http->loop, watch->poll, events);
+    }
+}
+
+static void on_ready(void *arg, int events)
+{
+    struct watch *watch = arg;
+    struct aws_http *http = watch->http;
+    int running = 0;
+    if (watch->idle) {
+        watch_set(watch, 0); /* closed by the peer: libcurl sees it when it wants to use it */
+        return;
+    }
+    int mask = ((events & LOOP_READABLE) != 0 ? CURL_CSELECT_IN : 0) |
+               ((events & LOOP_WRITABLE) != 0 ? CURL_CSELECT_OUT : 0);
+    (void)curl_multi_socket_action(http->multi, watch->fd, mask, &running);
+    collect_finished(http);
+}
+
+/* At the end of its bucket, where watch_find found none. NULL without memory. */
+static struct watch *watch_new(struct aws_http *http, curl_socket_t fd, struct watch **at)
 {
     struct watch *watch = calloc(1, sizeof(*watch));
     if (watch == NULL) {
@@ -217,32 +267,45 @@ static struct watch *watch_new(struct aws_http *http, curl_socket_t fd)
         free(watch);
         return NULL;
     }
-    (void)curl_multi_assign(http->multi, fd, watch);
+    *at = watch;
     return watch;
+}
+
+static int on_socket_close(void *arg, curl_socket_t fd)
+{
+    watch_free(watch_find(arg, fd));
+    return close(fd);
+}
+
+static int unwatch(CURL *easy, struct watch **at)
+{
+    struct watch *watch = *at;
+    const struct aws_http_request *request = NULL;
+    (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request);
+    if (watch != NULL && request != NULL && request->answered) {
+        watch->idle = true;
+        watch_set(watch, watch->events & LOOP_READABLE);
+    } else {
+        watch_free(at);
+    }
+    return 0;
 }
 
 static int set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
     struct aws_http *http = arg;
-    struct watch *watch = socket_arg;
-    (void)easy;
+    struct watch **at = watch_find(http, fd);
+    (void)socket_arg;
     if (what == CURL_POLL_REMOVE) {
-        if (watch != NULL) {
-            loop_poll_free(http->loop, watch->poll);
-            (void)curl_multi_assign(http->multi, fd, NULL);
-            free(watch);
-        }
-        return 0;
+        return unwatch(easy, at);
     }
-    if (watch == NULL) {
-        watch = watch_new(http, fd);
-    }
+    struct watch *watch = *at != NULL ? *at : watch_new(http, fd, at);
     if (watch == NULL) {
         return -1;
     }
-    loop_poll_set(http->loop, watch->poll,
-                  ((what & CURL_POLL_IN) != 0 ? LOOP_READABLE : 0) |
-                      ((what & CURL_POLL_OUT) != 0 ? LOOP_WRITABLE : 0));
+    watch->idle = false;
+    watch_set(watch, ((what & CURL_POLL_IN) != 0 ? LOOP_READABLE : 0) |
+                         ((what & CURL_POLL_OUT) != 0 ? LOOP_WRITABLE : 0));
     return 0;
 }
 
@@ -296,6 +359,7 @@ static bool multi_setup(struct aws_http *http)
 /* The rest, once the thread is gone or never was. */
 static void http_free(struct aws_http *http)
 {
+    lanes_fini(&http->lanes);
     loop_free(http->loop);
     mailbox_fini(&http->inbox);
     free(http->ca_bundle);
@@ -323,6 +387,7 @@ static struct aws_http *http_new(const struct aws_http_options *options)
     if (options->ca_bundle != NULL) {
         http->ca_bundle = strdup(options->ca_bundle);
     }
+    lanes_init(&http->lanes, &http->options, http->ca_bundle);
     return http;
 }
 
@@ -365,11 +430,22 @@ void aws_http_close(struct aws_http *http)
     http_free(http);
 }
 
-void aws_http_start(struct aws_http *http, struct aws_http_request *request)
+static void answer_init(struct aws_http_request *request)
 {
     if (request->answer.max == 0) {
         buf_init(&request->answer, AWS_HTTP_ANSWER_BYTES_MAX);
     }
+}
+
+bool aws_http_run(struct aws_http *http, struct aws_http_request *request)
+{
+    answer_init(request);
+    return lanes_run(&http->lanes, request);
+}
+
+void aws_http_start(struct aws_http *http, struct aws_http_request *request)
+{
+    answer_init(request);
     if (mailbox_put(&http->inbox, &request->mail)) {
         loop_post(http->loop, &http->wake);
     }
@@ -378,6 +454,7 @@ void aws_http_start(struct aws_http *http, struct aws_http_request *request)
 void aws_http_cancel(struct aws_http *http, struct aws_http_request *request)
 {
     atomic_store(&request->cancelled, true);
+    lanes_wake(&http->lanes, request);
     if (!atomic_exchange(&http->cancel_posted, true)) {
         loop_post(http->loop, &http->cancel);
     }

@@ -3,16 +3,19 @@
 #define WEIR_AWS_HTTP_H
 
 /*
- * HTTP/1.1 requests, signed on the way out, over one thread with its own loop and a pool of
- * keep-alive connections (libcurl's multi interface). Knows bytes and headers; what they mean, and
- * whether to try again, is decided above.
+ * HTTP/1.1 requests, signed on the way out, over keep-alive connections. Knows bytes and headers;
+ * what they mean, and whether to try again, is decided above.
  *
  *     aws_http_start ──► inbox ──► I/O thread: sign, send, receive ──► request->done (I/O thread)
+ *     aws_http_run   ──► sign, send, receive, in the caller's thread (http_lane.h)
+ *
+ * A request that is started shares one thread, with its own loop and pool of connections (libcurl's
+ * multi interface), with all others; one that is run has a connection to itself.
  *
  * The question that a caller of a write asks is answered by `sent`: false means that nothing
  * reached the service. For that, requests with `resend` unset are never sent a second time below
- * us either: libcurl repeats a request by itself when a kept connection turns out to be dead, so
- * their bodies are given to it in a way that it cannot rewind.
+ * us either: libcurl repeats a request by itself when a kept connection turns out to be dead, and
+ * is stopped when it begins one of these again.
  */
 
 #include "aws/sigv4.h"
@@ -43,7 +46,7 @@ struct aws_signer {
     struct sigv4_credentials credentials;
     struct weir_bytes region;
     struct weir_bytes service;
-    struct sigv4_key key; /* the I/O thread's */
+    struct sigv4_key key; /* the I/O thread's; a request that is run has its lane's */
 };
 
 struct aws_http;
@@ -87,13 +90,16 @@ struct aws_http_request {
     struct buf answer; /* initialised by aws_http_start if it was not; the caller's to free */
     char request_id[WEIR_REQUEST_ID_MAX];
 
-    /* The I/O thread's. */
+    /* The I/O thread's, or the thread's that runs it. */
     struct mail mail;
     struct aws_http_request *prev, *next;
     struct aws_http *http;
     void *easy;
     void *header_list;
-    size_t body_read;
+    struct sigv4_key *key; /* NULL: the signer's */
+    struct lane *lane;     /* under the lanes' mu */
+    bool begun;            /* libcurl has begun to send it */
+    bool answered;         /* some of an answer came */
     uint32_t crc32;
     bool has_crc32;
     atomic_bool cancelled;
@@ -108,8 +114,11 @@ void aws_http_close(struct aws_http *http);
 
 /* @thread any */
 void aws_http_start(struct aws_http *http, struct aws_http_request *request);
-/* Asks for an early end: done() follows with WEIR_CANCELLED, unless it is over by then. The caller
- * makes sure that done() has not returned. @thread any */
+/* The same in the calling thread: it is over when this returns, and done() is not called. False
+ * when 256 are run already: nothing was done, and it may be started. @thread any but a loop's */
+bool aws_http_run(struct aws_http *http, struct aws_http_request *request);
+/* Asks for an early end: WEIR_CANCELLED, unless it is over by then. The caller makes sure that
+ * done(), or aws_http_run, has not returned. @thread any */
 void aws_http_cancel(struct aws_http *http, struct aws_http_request *request);
 
 #endif

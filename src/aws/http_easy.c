@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #define HEADER_BYTES_MAX ((size_t)16 * 1024)
+#define HEADER_BYTES_USUAL 256
 
 /* ---- callbacks ---------------------------------------------------------------------------------
  */
@@ -22,16 +23,14 @@ static size_t on_answer(char *bytes, size_t size, size_t count, void *arg)
     return buf_status(&request->answer) == WEIR_OK ? len : CURL_WRITEFUNC_ERROR;
 }
 
-static size_t on_body(char *to, size_t size, size_t count, void *arg)
+/* Called before each sending. A second one is libcurl's own idea: the connection was dead. */
+static int on_begin(void *arg, char *ip, char *local_ip, int port, int local_port)
 {
     struct aws_http_request *request = arg;
-    size_t left = request->body.len - request->body_read;
-    size_t len = size * count < left ? size * count : left;
-    if (len > 0) {
-        memcpy(to, request->body.ptr + request->body_read, len);
-    }
-    request->body_read += len;
-    return len;
+    (void)ip, (void)local_ip, (void)port, (void)local_port;
+    bool again = request->begun && !request->resend;
+    request->begun = true;
+    return again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* The value of the header line if its name is `name`, without outer whitespace. */
@@ -72,6 +71,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     struct aws_http_request *request = arg;
     struct weir_bytes line = bytes_of(bytes, size * count);
     struct weir_bytes value;
+    request->answered = true;
     if (header_value(line, "x-amz-crc32", &value)) {
         take_crc32(request, value);
     } else if (header_value(line, "x-amzn-requestid", &value)) {
@@ -97,7 +97,7 @@ CURL *http_easy_new(uint32_t connect_timeout_ms, const char *ca_bundle)
         curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_timeout_ms) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
-        curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_body) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_begin) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
         (ca_bundle == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, ca_bundle) == CURLE_OK);
     if (!set) {
@@ -173,8 +173,8 @@ static enum weir_status authorization(const struct aws_http_request *request,
         .service = request->signer->service,
         .normalize_path = true,
     };
-    return sigv4_authorization(&signing, signing_credentials(request), date, &request->signer->key,
-                               to);
+    return sigv4_authorization(&signing, signing_credentials(request), date,
+                               request->key != NULL ? request->key : &request->signer->key, to);
 }
 
 static bool set_headers(struct aws_http_request *request, struct weir_env *env)
@@ -185,6 +185,8 @@ static bool set_headers(struct aws_http_request *request, struct weir_env *env)
     bool failed = false;
     buf_init(&line, HEADER_BYTES_MAX);
     buf_init(&signature, HEADER_BYTES_MAX);
+    (void)buf_reserve(&line, HEADER_BYTES_USUAL);
+    (void)buf_reserve(&signature, HEADER_BYTES_USUAL);
     sigv4_date(env_wall_ms(env), date);
     collect_headers(request, date, &headers);
     for (size_t i = 0; i < headers.count; i++) {
@@ -208,19 +210,13 @@ static bool set_headers(struct aws_http_request *request, struct weir_env *env)
            curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->header_list) == CURLE_OK;
 }
 
-/* Without POSTFIELDS libcurl cannot rewind the body, and so never sends it twice. */
-static bool set_body(struct aws_http_request *request)
+/* As POSTFIELDS, a small body goes out with the headers in one piece. */
+static bool set_body(const struct aws_http_request *request)
 {
-    CURL *easy = request->easy;
-    const void *fields = NULL;
-    if (request->resend) {
-        fields = request->body.len == 0 ? (const void *)"" : request->body.ptr;
-    }
-    request->body_read = 0;
-    return curl_easy_setopt(easy, CURLOPT_POSTFIELDS, fields) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len) ==
-               CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_READDATA, request) == CURLE_OK;
+    const void *fields = request->body.len == 0 ? (const void *)"" : request->body.ptr;
+    return curl_easy_setopt(request->easy, CURLOPT_POSTFIELDS, fields) == CURLE_OK &&
+           curl_easy_setopt(request->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                            (curl_off_t)request->body.len) == CURLE_OK;
 }
 
 /* A PUT is a POST of another name to libcurl, so that its body is sent as one. */
@@ -239,6 +235,8 @@ bool http_easy_prepare(struct aws_http_request *request, struct weir_env *env)
     buf_reset(&request->answer);
     request->what[0] = '\0';
     request->has_crc32 = false;
+    request->begun = false;
+    request->answered = false;
     request->header_list = NULL;
     return set_headers(request, env) && set_body(request) && set_method(request) &&
            curl_easy_setopt(easy, CURLOPT_URL, request->endpoint->url) == CURLE_OK &&
@@ -247,6 +245,7 @@ bool http_easy_prepare(struct aws_http_request *request, struct weir_env *env)
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->what) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, request) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HEADERDATA, request) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PREREQDATA, request) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PRIVATE, request) == CURLE_OK;
 }
 
@@ -256,6 +255,7 @@ void http_easy_clear(struct aws_http_request *request)
         (void)curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, NULL);
         (void)curl_easy_setopt(request->easy, CURLOPT_POSTFIELDS, NULL);
         (void)curl_easy_setopt(request->easy, CURLOPT_ERRORBUFFER, NULL);
+        (void)curl_easy_setopt(request->easy, CURLOPT_PRIVATE, NULL);
     }
     curl_slist_free_all(request->header_list);
     request->header_list = NULL;
@@ -284,7 +284,7 @@ static enum weir_status status_of_failure(const struct aws_http_request *request
     case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SEND_ERROR:
-    case CURLE_SEND_FAIL_REWIND:
+    case CURLE_ABORTED_BY_CALLBACK: /* on_begin */
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE:
@@ -316,6 +316,12 @@ static void check_crc32(struct aws_http_request *request)
     }
 }
 
+void http_easy_end(struct aws_http_request *request, enum weir_status status, const char *what)
+{
+    request->status = status;
+    (void)snprintf(request->what, sizeof(request->what), "%s", what);
+}
+
 void http_easy_result(struct aws_http_request *request, CURLcode code)
 {
     long http_status = 0;
@@ -328,7 +334,13 @@ void http_easy_result(struct aws_http_request *request, CURLcode code)
         return;
     }
     request->status = status_of_failure(request, code);
-    if (request->what[0] == '\0') {
+    if (code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_GOT_NOTHING) {
+        (void)snprintf(request->what, sizeof(request->what), "%s",
+                       "the server closed the connection before it answered");
+    } else if (code == CURLE_PARTIAL_FILE) {
+        (void)snprintf(request->what, sizeof(request->what), "%s",
+                       "the server closed the connection in the middle of its answer");
+    } else if (request->what[0] == '\0') {
         (void)snprintf(request->what, sizeof(request->what), "%s", curl_easy_strerror(code));
     }
 }

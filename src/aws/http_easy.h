@@ -3,7 +3,7 @@
 #define WEIR_AWS_HTTP_EASY_H
 
 /* One request as libcurl's easy handle: what is set on it, and what it says at the end. Everything
- * belongs to the I/O thread. */
+ * belongs to the thread that transfers it. */
 
 #include "aws/http.h"
 
@@ -18,6 +18,8 @@ bool http_easy_prepare(struct aws_http_request *request, struct weir_env *env);
 void http_easy_result(struct aws_http_request *request, CURLcode code);
 /* Whether some of the request may have reached the service. */
 bool http_easy_sent(const struct aws_http_request *request);
+/* Fills them for an end of ours. */
+void http_easy_end(struct aws_http_request *request, enum weir_status status, const char *what);
 /* Undoes http_easy_prepare. */
 void http_easy_clear(struct aws_http_request *request);
 

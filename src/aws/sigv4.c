@@ -12,8 +12,10 @@
 
 #include "base/error.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -23,6 +25,7 @@
 #define SHA256_HEX 65
 #define DAY_LEN 8
 #define CANONICAL_BYTES_MAX ((size_t)256 * 1024)
+#define CANONICAL_BYTES_USUAL 512 /* of DynamoDB's requests, without a session token */
 
 static void hex(const uint8_t *from, size_t len, char *to)
 {
@@ -34,11 +37,41 @@ static void hex(const uint8_t *from, size_t len, char *to)
     to[2 * len] = '\0';
 }
 
+/* Looked up once: libcrypto searches its providers at every EVP_sha256() and HMAC(). Kept for the
+ * life of the process; NULL without memory. */
+static struct {
+    EVP_MD *sha256;
+    EVP_MAC_CTX *hmac; /* without a key; each use is of a copy */
+} algorithms;
+
+static void algorithms_fetch(void)
+{
+    OSSL_PARAM params[] = {OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
+                           OSSL_PARAM_END};
+    algorithms.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *context = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
+    EVP_MAC_free(mac);
+    if (context != NULL && EVP_MAC_CTX_set_params(context, params) != 1) {
+        EVP_MAC_CTX_free(context);
+        context = NULL;
+    }
+    algorithms.hmac = context;
+}
+
+static void algorithms_need(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, algorithms_fetch);
+}
+
 static bool sha256_hex(struct weir_bytes bytes, char to[SHA256_HEX])
 {
     uint8_t digest[SHA256_BYTES];
-    if (EVP_Digest(bytes.len == 0 ? (const void *)"" : bytes.ptr, bytes.len, digest, NULL,
-                   EVP_sha256(), NULL) != 1) {
+    algorithms_need();
+    if (algorithms.sha256 == NULL ||
+        EVP_Digest(bytes.len == 0 ? (const void *)"" : bytes.ptr, bytes.len, digest, NULL,
+                   algorithms.sha256, NULL) != 1) {
         return false;
     }
     hex(digest, sizeof(digest), to);
@@ -47,9 +80,14 @@ static bool sha256_hex(struct weir_bytes bytes, char to[SHA256_HEX])
 
 static bool hmac(struct weir_bytes key, struct weir_bytes text, uint8_t to[SHA256_BYTES])
 {
-    unsigned len = 0;
-    return HMAC(EVP_sha256(), key.ptr, (int)key.len, text.ptr, text.len, to, &len) != NULL &&
-           len == SHA256_BYTES;
+    size_t len = 0;
+    algorithms_need();
+    EVP_MAC_CTX *context = algorithms.hmac == NULL ? NULL : EVP_MAC_CTX_dup(algorithms.hmac);
+    bool done = context != NULL && EVP_MAC_init(context, key.ptr, key.len, NULL) == 1 &&
+                EVP_MAC_update(context, text.ptr, text.len) == 1 &&
+                EVP_MAC_final(context, to, &len, SHA256_BYTES) == 1 && len == SHA256_BYTES;
+    EVP_MAC_CTX_free(context);
+    return done;
 }
 
 static void fail_no_memory(struct buf *to)
@@ -420,6 +458,7 @@ enum weir_status sigv4_authorization(const struct sigv4_request *request,
     buf_init(&canonical, CANONICAL_BYTES_MAX);
     buf_init(&names, CANONICAL_BYTES_MAX);
     buf_init(&text, CANONICAL_BYTES_MAX);
+    (void)buf_reserve(&canonical, CANONICAL_BYTES_USUAL);
     sigv4_canonical_request(request, &canonical, &names);
     sigv4_string_to_sign(request, date, buf_bytes(&canonical), &text);
     status = canonical.status != WEIR_OK ? canonical.status

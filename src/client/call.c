@@ -19,6 +19,8 @@
 /* @locks client->mu is held */
 static void list_add(struct weir_client *client, struct client_request *request)
 {
+    request->state = REQUEST_IDLE;
+    request->transport_state = NULL;
     request->prev = NULL;
     request->next = client->under_way;
     if (client->under_way != NULL) {
@@ -162,7 +164,9 @@ static bool prepare(struct weir_client *client, struct client_request *request)
     request->unknown = false;
     request->cancelled = false;
     request->backoff = NULL;
-    request->state = REQUEST_IDLE;
+    if (request->token_since_ns == 0) {
+        request->token_since_ns = env_mono_ns(client->env);
+    }
     if (request->max_attempts == 0) {
         request->max_attempts = client->max_attempts;
     }
@@ -228,10 +232,16 @@ static void attempt_judge(struct weir_client *client, struct client_request *req
     }
 }
 
-/* Whether another attempt follows. It is paid for here. */
-static bool attempt_again(struct weir_client *client, struct client_request *request)
+/* Whether another attempt follows, after *ret_wait_ms. It is paid for here. */
+static bool attempt_again(struct weir_client *client, struct client_request *request,
+                          uint64_t *ret_wait_ms)
 {
+    uint64_t age_ms = (env_mono_ns(client->env) - request->token_since_ns) / 1000000;
     if (!retry_wanted(request, request->max_attempts)) {
+        return false;
+    }
+    *ret_wait_ms = retry_delay_ms(client->env, request->attempts);
+    if (!retry_token_holds(request, age_ms + *ret_wait_ms)) {
         return false;
     }
     bool paid = pace_take_retry(&client->pace, &request->pace, request->status == WEIR_TIMEOUT);
@@ -296,8 +306,8 @@ static void attempt_sync(struct weir_client *client, struct client_request *requ
 {
     if (fault_before(request)) {
         attempt_leave(client);
-    } else if (client->transport->ops->call != NULL) {
-        client->transport->ops->call(client->transport, request);
+    } else if (client->transport->ops->call != NULL &&
+               client->transport->ops->call(client->transport, request)) {
         attempt_leave(client);
     } else {
         start_and_wait(client, request);
@@ -347,10 +357,11 @@ static void run_sync(struct weir_client *client, struct client_request *request)
         }
         attempt_sync(client, request);
         attempt_judge(client, request);
-        if (!attempt_again(client, request)) {
+        uint64_t wait_ms = 0;
+        if (!attempt_again(client, request, &wait_ms)) {
             return;
         }
-        if (!client_sleep(client, retry_delay_ms(client->env, request->attempts))) {
+        if (!client_sleep(client, wait_ms)) {
             end_closed(request);
             return;
         }
@@ -518,9 +529,9 @@ static void on_attempt_over(void *arg)
 {
     struct client_request *request = arg;
     struct weir_client *client = request->client;
+    uint64_t wait_ms = 0;
     attempt_judge(client, request);
-    if (attempt_again(client, request) &&
-        backoff(client, request, retry_delay_ms(client->env, request->attempts))) {
+    if (attempt_again(client, request, &wait_ms) && backoff(client, request, wait_ms)) {
         return;
     }
     end(request);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening and closing a client: which transport an endpoint means, and who is the last to leave. */
+/* Opening and closing a client: which transport an endpoint means. */
 #include "client/client_internal.h"
 #include "client/retry.h"
 
@@ -22,11 +22,14 @@ struct scheme {
 static pthread_mutex_t schemes_mu = PTHREAD_MUTEX_INITIALIZER;
 static struct scheme schemes[SCHEMES_MAX]; /* under schemes_mu */
 
-enum weir_status client_transport_register(const char *scheme, client_transport_open open,
-                                           struct weir_error *err)
+enum weir_status weir_transport_register(uint64_t interface, const char *scheme,
+                                         client_transport_open open, struct weir_error *err)
 {
     enum weir_status status = WEIR_OK;
     size_t i = 0;
+    if (interface != CLIENT_INTERFACE) {
+        return client_refuse(CLIENT_INTERFACE, interface, err);
+    }
     pthread_mutex_lock(&schemes_mu);
     while (i < SCHEMES_MAX && schemes[i].name != NULL && strcmp(schemes[i].name, scheme) != 0) {
         i++;
@@ -90,29 +93,6 @@ static enum weir_status transport_open(const struct weir_client_options *options
     return open(strchr(config->endpoint, ':') + 1, options, env, ret_transport, err);
 }
 
-/* ---- references ------------------------------------------------------------------------------ */
-
-void client_ref(struct weir_client *client)
-{
-    pthread_mutex_lock(&client->mu);
-    client->refs++;
-    pthread_mutex_unlock(&client->mu);
-}
-
-void client_unref(struct weir_client *client)
-{
-    pthread_mutex_lock(&client->mu);
-    bool last = --client->refs == 0;
-    pthread_mutex_unlock(&client->mu);
-    if (last) {
-        pace_fini(&client->pace);
-        (void)pthread_cond_destroy(&client->changed);
-        (void)pthread_mutex_destroy(&client->mu);
-        free(client->endpoint_name);
-        free(client);
-    }
-}
-
 /* ---- open and close -------------------------------------------------------------------------- */
 
 static struct weir_client *client_new(struct weir_env *env, const char *endpoint_name)
@@ -133,6 +113,7 @@ static struct weir_client *client_new(struct weir_env *env, const char *endpoint
     (void)pthread_cond_init(&client->changed, &attributes);
     (void)pthread_condattr_destroy(&attributes);
     pace_init(&client->pace, AWS_RETRY_STANDARD, env_mono_ns(env));
+    client->interface = client_interface();
     client->env = env;
     client->refs = 1;
     return client;
@@ -229,14 +210,4 @@ void weir_client_close(struct weir_client *client)
     calls_close(client);
     client->transport->ops->close(client->transport);
     client_unref(client);
-}
-
-struct weir_env *client_env(struct weir_client *client)
-{
-    return client->env;
-}
-
-const char *client_endpoint_name(const struct weir_client *client)
-{
-    return client->endpoint_name;
 }

@@ -18,6 +18,7 @@
 #include "base/mailbox.h"
 #include "client/pace.h"
 #include "value/value.h"
+#include "weir-version.h"
 #include "weir/client.h"
 
 /*
@@ -56,6 +57,7 @@ struct client_request {
     struct pace_call pace;
     bool cancelled;
     bool unknown;               /* an attempt of it may have been applied */
+    uint64_t token_since_ns;    /* when its token was first sent; 0: by this call's first attempt */
     uint8_t state;              /* under the client's lock, as the links are */
     struct loop_timer *backoff; /* the request's loop's */
     struct client_request *prev, *next;
@@ -101,9 +103,9 @@ const char *client_endpoint_name(const struct weir_client *client);
 struct client_transport;
 struct client_transport_ops {
     void (*start)(struct client_transport *transport, struct client_request *request);
-    /* Runs the attempt to its end in the calling thread, without complete(); NULL: start() and a
-     * wait do. */
-    void (*call)(struct client_transport *transport, struct client_request *request);
+    /* Runs the attempt to its end in the calling thread, without complete(). False when it cannot
+     * now, and nothing was done; then, and for NULL, start() and a wait do. */
+    bool (*call)(struct client_transport *transport, struct client_request *request);
     void (*cancel)(struct client_transport *transport, struct client_request *request);
     void (*close)(struct client_transport *transport);
 };
@@ -117,10 +119,35 @@ typedef enum weir_status (*client_transport_open)(const char *endpoint,
                                                   struct weir_env *env,
                                                   struct client_transport **ret_transport,
                                                   struct weir_error *err);
-/* Adds a scheme ("memory"); the name is kept by reference. Registering again replaces. @thread any
+/*
+ * What must be the same in every library that touches these structures: libweir-engine and
+ * libweir-relay have hidden copies of the layers below them, and work on what libweir made. The
+ * version, and sizes that tell builds of one version apart when they differ.
  */
-enum weir_status client_transport_register(const char *scheme, client_transport_open open,
-                                           struct weir_error *err);
+#define CLIENT_INTERFACE                                                                   \
+    ((uint64_t)WEIR_VERSION_NUMBER << 32 | (uint64_t)sizeof(struct client_request) << 16 | \
+     (uint64_t)sizeof(struct weir_value) << 8 | (uint64_t)sizeof(struct loop_ops))
+
+/*
+ * Adds a scheme ("memory"); the name is kept by reference. Registering again replaces. Exported by
+ * libweir for libweir-engine, and for no application: `interface` is the caller's CLIENT_INTERFACE,
+ * and WEIR_CONFIG names both versions when it is another. @thread any
+ */
+WEIR_API enum weir_status weir_transport_register(uint64_t interface, const char *scheme,
+                                                  client_transport_open open,
+                                                  struct weir_error *err);
+
+static inline enum weir_status
+client_transport_register(const char *scheme, client_transport_open open, struct weir_error *err)
+{
+    return weir_transport_register(CLIENT_INTERFACE, scheme, open, err);
+}
+
+/* ---- handles that another library opened ----------------------------------------------------- */
+
+/* WEIR_CONFIG when a libweir with another CLIENT_INTERFACE opened it: nothing else of the client
+ * may be touched then. @thread any */
+enum weir_status client_check(const struct weir_client *client, struct weir_error *err);
 
 /* ---- transactions, for the stores ------------------------------------------------------------ */
 

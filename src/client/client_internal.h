@@ -30,6 +30,7 @@ enum request_state { REQUEST_IDLE, REQUEST_RUNNING, REQUEST_BACKOFF, REQUEST_END
 
 struct weir_client {
     /* Immutable after open. */
+    uint64_t interface; /* first, in every version: client_check reads it before all else */
     struct weir_env *env;
     struct client_transport *transport;
     char *endpoint_name;
@@ -53,6 +54,11 @@ struct weir_client {
 enum weir_status client_open_with(const struct weir_client_options *options,
                                   const struct aws_environment *environment, struct weir_env *env,
                                   struct weir_client **ret_client, struct weir_error *err);
+
+/* CLIENT_INTERFACE, and this struct's own size. */
+uint64_t client_interface(void);
+/* "libweir is 0.1.0 and its caller 0.2.0": which of the two is not known here. */
+enum weir_status client_refuse(uint64_t of_libweir, uint64_t of_other, struct weir_error *err);
 
 void client_ref(struct weir_client *client);
 void client_unref(struct weir_client *client);

@@ -135,7 +135,7 @@ void item_keyed_rank(struct item_keyed *keyed, uint32_t count);
  * end after so many in a row that brought nothing forward.
  */
 struct item_patience {
-    uint32_t attempts_max;
+    uint32_t attempts_max; /* 0: as the client's calls */
     uint32_t attempts;
 };
 /* After a call that left `left` of `before` unprocessed: whether to make another, having waited. */

@@ -44,8 +44,9 @@ void item_keyed_rank(struct item_keyed *keyed, uint32_t count)
 enum weir_status item_patience_wait(struct item_patience *patience, struct weir_client *client,
                                     uint32_t before, uint32_t left, struct weir_error *err)
 {
+    uint32_t most = patience->attempts_max != 0 ? patience->attempts_max : client->max_attempts;
     patience->attempts = left < before ? 1 : patience->attempts + 1;
-    if (patience->attempts >= patience->attempts_max) {
+    if (patience->attempts >= most) {
         enum weir_status status =
             error_set(err, WEIR_THROTTLED, "%u elements of the batch stayed unprocessed", left);
         if (err != NULL) {

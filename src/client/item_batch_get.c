@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/options.h"
-#include "client/client_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,7 +258,7 @@ static enum weir_status call_once(const struct reading *reading, struct entry *e
 static enum weir_status read_entries(const struct reading *reading, struct entry *entries,
                                      uint32_t count, struct weir_error *err)
 {
-    struct item_patience patience = {.attempts_max = reading->client->max_attempts};
+    struct item_patience patience = {0};
     uint32_t before = count;
     uint32_t left = count;
     enum weir_status status = WEIR_OK;

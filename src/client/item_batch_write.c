@@ -13,7 +13,6 @@
 
 #include "base/error.h"
 #include "base/options.h"
-#include "client/client_internal.h"
 
 #include <stdlib.h>
 
@@ -278,9 +277,7 @@ static enum weir_status call_once(const struct writing *w, struct call *call,
 static enum weir_status write_call(const struct writing *w, const struct call *elements,
                                    struct weir_error *error)
 {
-    struct item_patience patience = {.attempts_max = w->options.max_attempts != 0
-                                                         ? w->options.max_attempts
-                                                         : w->client->max_attempts};
+    struct item_patience patience = {.attempts_max = w->options.max_attempts};
     struct call call = *elements;
     enum weir_status status = WEIR_OK;
     while (status == WEIR_OK && call.count > 0) {
@@ -307,14 +304,15 @@ static void note(struct weir_error *first, const struct weir_error *error)
 }
 
 /* A call that is refused as invalid says nothing about its single elements, so each is written
- * alone. True: go on, as at least one of them is applied. */
+ * alone, but for those that an earlier attempt applied. True: go on, as at least one of them is. */
 static bool write_singly(const struct writing *w, const struct call *call, struct weir_error *first)
 {
     uint32_t applied = 0;
     for (uint32_t i = 0; i < call->count; i++) {
         struct call one = {.index = {call->index[i]}, .count = 1};
         struct weir_error error = {0};
-        enum weir_status status = write_call(w, &one, &error);
+        bool is_applied = w->results[call->index[i]].status == WEIR_OK;
+        enum weir_status status = is_applied ? WEIR_OK : write_call(w, &one, &error);
         applied += status == WEIR_OK ? 1 : 0;
         if (status != WEIR_OK) {
             note(first, &error);

@@ -40,6 +40,12 @@ bool retry_wanted(const struct client_request *request, uint32_t attempts_max)
            operation_may_repeat(operation_find(bytes_str(request->operation)), request->document);
 }
 
+bool retry_token_holds(const struct client_request *request, uint64_t age_ms)
+{
+    const struct operation *operation = operation_find(bytes_str(request->operation));
+    return operation->repeat != REPEAT_WITH_TOKEN || age_ms < LIMIT_TRANSACT_TOKEN_MS;
+}
+
 static bool cancelled_for(const struct client_request *request, const char *code)
 {
     const struct weir_value *reasons = value_get(request->error_members, "CancellationReasons");

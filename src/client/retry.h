@@ -23,6 +23,10 @@
 void retry_settle(struct client_request *request);
 /* Whether to make another attempt, of at most `attempts_max`. */
 bool retry_wanted(const struct client_request *request, uint32_t attempts_max);
+/* Whether an attempt that is sent `age_ms` after the token was first used would still be known as
+ * the same one: the service forgets a token after ten minutes, and a transaction made again then
+ * could be applied twice. True for calls without one. */
+bool retry_token_holds(const struct client_request *request, uint64_t age_ms);
 /* Whether the service refused the attempt for its rate, or for a condition; of a cancelled
  * transaction, whether one of its elements was. */
 bool retry_is_throttled(const struct client_request *request);

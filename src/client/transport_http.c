@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Requests as JSON over HTTP: what the API's protocol puts around a document, and what its answers
- * mean. Text is written in the caller's thread, answers are parsed on the I/O thread, which has the
- * request's arena to itself until complete().
+ * mean. A synchronous call is written, sent and read in its caller's thread; of an asynchronous one
+ * the text is written there, and the answer parsed on the I/O thread, which has the request's arena
+ * to itself until complete().
  */
 #include "client/client_internal.h"
 #include "client/operation.h"
@@ -11,12 +12,18 @@
 #include "base/error.h"
 #include "base/log.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ATTEMPTS_KEPT 64
 #define TIMEOUT_MS_DEFAULT 30000
 #define BODY_KEPT_BYTES ((size_t)1024 * 1024)
+
+/* The transport_state of a request that was cancelled while it had no attempt. */
+static const char cancelled_early;
+#define XML_NAME_BYTES ((size_t)64)
 
 struct attempt {
     struct attempt *next; /* in the free list */
@@ -128,6 +135,9 @@ static enum weir_status status_from_name(struct weir_bytes name)
         {"IncompleteSignatureException", WEIR_BAD_CREDENTIALS},
         {"InvalidSignatureException", WEIR_BAD_CREDENTIALS},
         {"MissingAuthenticationTokenException", WEIR_BAD_CREDENTIALS},
+        {"InvalidClientTokenId", WEIR_BAD_CREDENTIALS},
+        {"SignatureDoesNotMatch", WEIR_BAD_CREDENTIALS},
+        {"AccessDenied", WEIR_ACCESS_DENIED},
     };
     for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
         if (bytes_eq_str(name, aliases[i].name)) {
@@ -162,6 +172,22 @@ static struct weir_bytes exception_message(const struct weir_value *body)
     return message == NULL || message->type != VALUE_S ? BYTES_NONE : message->u.bytes;
 }
 
+/* The text of <Code>: what stands before the API and knows AWS's other protocol says no in XML. */
+static struct weir_bytes xml_name(struct weir_bytes body)
+{
+    static const char open[] = "<Code>";
+    const uint8_t *start = body.len == 0 ? NULL : memmem(body.ptr, body.len, open, strlen(open));
+    if (start == NULL) {
+        return BYTES_NONE;
+    }
+    start += strlen(open);
+    size_t left = body.len - (size_t)(start - body.ptr), len = 0;
+    while (len < left && len < XML_NAME_BYTES && (isalnum(start[len]) != 0 || start[len] == '.')) {
+        len++;
+    }
+    return len < left && start[len] == '<' ? bytes_of(start, len) : BYTES_NONE;
+}
+
 static enum weir_status status_of_answer(struct weir_bytes name, int http_status)
 {
     enum weir_status status = status_from_name(name);
@@ -169,6 +195,10 @@ static enum weir_status status_of_answer(struct weir_bytes name, int http_status
         return status;
     }
     switch (http_status) {
+    case 401:
+        return WEIR_BAD_CREDENTIALS;
+    case 403:
+        return WEIR_ACCESS_DENIED;
     case 413:
         return WEIR_BODY_TOO_LARGE;
     case 429:
@@ -187,17 +217,21 @@ static void fill_refusal(struct client_request *request, const struct aws_http_r
     if (json_parse(request->arena, buf_bytes(&http->answer), &body, NULL) != WEIR_OK) {
         body = NULL;
     }
-    struct weir_bytes name = exception_name(body);
+    struct weir_bytes name =
+        body == NULL ? xml_name(buf_bytes(&http->answer)) : exception_name(body);
     struct weir_bytes message = exception_message(body);
     enum weir_status status = status_of_answer(name, http->http_status);
-    if (name.len == 0) {
+    if (body == NULL && name.len > 0) {
+        (void)error_set(&request->error, status, "the endpoint answered HTTP %d: %.*s",
+                        http->http_status, BYTES_ARG(name));
+    } else if (name.len == 0) {
         (void)error_set(&request->error, status,
                         "the endpoint answered HTTP %d without an error of the DynamoDB API",
                         http->http_status);
     } else {
         (void)error_set(&request->error, status, "%.*s", BYTES_ARG(message));
-        (void)snprintf(request->error.code, sizeof(request->error.code), "%.*s", BYTES_ARG(name));
     }
+    (void)snprintf(request->error.code, sizeof(request->error.code), "%.*s", BYTES_ARG(name));
     request->status = status;
     request->error_members = body;
     if (http->http_status >= 500) {
@@ -248,15 +282,21 @@ static void fill(struct client_request *request, const struct aws_http_request *
     }
 }
 
+/* From here on a cancel finds nothing to end. @locks t->mu */
+static void retract(struct http_transport *t, struct client_request *request)
+{
+    pthread_mutex_lock(&t->mu);
+    request->transport_state = NULL;
+    pthread_mutex_unlock(&t->mu);
+}
+
 /* @thread the I/O thread's */
 static void on_done(struct aws_http_request *http)
 {
     struct attempt *attempt = http->arg;
     struct client_request *request = attempt->request;
     struct http_transport *t = attempt->transport;
-    pthread_mutex_lock(&t->mu);
-    request->transport_state = NULL;
-    pthread_mutex_unlock(&t->mu);
+    retract(t, request);
     fill(request, http);
     attempt_give(t, attempt);
     request->complete(request);
@@ -269,7 +309,6 @@ static void refuse(struct client_request *request, enum weir_status status, cons
 {
     request->status = error_set(&request->error, status, "%s: %s", request->operation, what);
     request->error.http_status = 0;
-    request->complete(request);
 }
 
 static void add_header(struct sigv4_header *headers, size_t *count, const char *name,
@@ -322,9 +361,7 @@ static void on_credentials(struct credentials_waiter *waiter, struct credentials
         aws_http_start(t->http, &attempt->http);
         return;
     }
-    pthread_mutex_lock(&t->mu);
-    request->transport_state = NULL;
-    pthread_mutex_unlock(&t->mu);
+    retract(t, request);
     attempt_give(t, attempt);
     request->error = *error;
     request->status = error_wrap(&request->error, error->status, "%s", request->operation);
@@ -346,14 +383,14 @@ static enum weir_status check(const struct attempt *attempt, struct weir_error *
     return WEIR_OK;
 }
 
-static void http_start(struct client_transport *transport, struct client_request *request)
+/* The request as text, or NULL: it is refused. */
+static struct attempt *attempt_make(struct http_transport *t, struct client_request *request)
 {
-    struct http_transport *t = (struct http_transport *)transport;
     struct weir_error err;
     struct attempt *attempt = attempt_take(t, request);
     if (attempt == NULL) {
         refuse(request, WEIR_NO_MEMORY, "out of memory for a request");
-        return;
+        return NULL;
     }
     json_write(&attempt->body, request->document);
     attempt_fill(attempt);
@@ -361,11 +398,27 @@ static void http_start(struct client_transport *transport, struct client_request
     if (status != WEIR_OK) {
         attempt_give(t, attempt);
         refuse(request, status, err.message);
+        return NULL;
+    }
+    return attempt;
+}
+
+static bool attempt_sign_now(struct http_transport *t, struct attempt *attempt)
+{
+    return attempt_sign(attempt,
+                        attempt->http.signer == NULL ? NULL : credentials_peek(t->credentials));
+}
+
+static void http_start(struct client_transport *transport, struct client_request *request)
+{
+    struct http_transport *t = (struct http_transport *)transport;
+    struct attempt *attempt = attempt_make(t, request);
+    if (attempt == NULL) {
+        request->complete(request);
         return;
     }
     attempt->waiter.done = on_credentials;
-    bool signs = attempt_sign(
-        attempt, attempt->http.signer == NULL ? NULL : credentials_peek(t->credentials));
+    bool signs = attempt_sign_now(t, attempt);
     pthread_mutex_lock(&t->mu);
     request->transport_state = attempt;
     if (!signs) {
@@ -377,14 +430,49 @@ static void http_start(struct client_transport *transport, struct client_request
     }
 }
 
-/* The lock keeps on_done and on_credentials from returning, and so the attempt alive. One that
- * waits for credentials is sent cancelled, which ends it where every attempt ends. */
+/* A cancel that came before the attempt was there holds for it. @locks t->mu */
+static void publish(struct http_transport *t, struct attempt *attempt)
+{
+    struct client_request *request = attempt->request;
+    pthread_mutex_lock(&t->mu);
+    if (request->transport_state == &cancelled_early) {
+        atomic_store(&attempt->http.cancelled, true);
+    }
+    request->transport_state = attempt;
+    pthread_mutex_unlock(&t->mu);
+}
+
+/* One that has to wait for credentials is started instead, and so is one too many. */
+static bool http_call(struct client_transport *transport, struct client_request *request)
+{
+    struct http_transport *t = (struct http_transport *)transport;
+    struct attempt *attempt = attempt_make(t, request);
+    if (attempt == NULL) {
+        return true;
+    }
+    bool ran = false;
+    if (attempt_sign_now(t, attempt)) {
+        publish(t, attempt);
+        ran = aws_http_run(t->http, &attempt->http);
+        retract(t, request);
+    }
+    if (ran) {
+        fill(request, &attempt->http);
+    }
+    attempt_give(t, attempt);
+    return ran;
+}
+
+/* The lock keeps on_done, on_credentials and http_call from returning, and so the attempt alive.
+ * One that waits for credentials is sent cancelled, which ends it where every attempt ends. */
 static void http_cancel(struct client_transport *transport, struct client_request *request)
 {
     struct http_transport *t = (struct http_transport *)transport;
     pthread_mutex_lock(&t->mu);
     struct attempt *attempt = request->transport_state;
-    if (attempt != NULL) {
+    if (attempt == NULL) {
+        request->transport_state = (void *)&cancelled_early;
+    } else if (request->transport_state != &cancelled_early) {
         aws_http_cancel(t->http, &attempt->http);
         if (credentials_unwait(t->credentials, &attempt->waiter)) {
             aws_http_start(t->http, &attempt->http);
@@ -416,6 +504,7 @@ static void http_close(struct client_transport *transport)
 
 static const struct client_transport_ops http_ops = {
     .start = http_start,
+    .call = http_call,
     .cancel = http_cancel,
     .close = http_close,
 };

@@ -158,7 +158,9 @@ static struct weir_value *txn_document(const struct weir_txn *txn, struct arena 
 static enum weir_status commit_once(struct weir_txn *txn, struct weir_error *error)
 {
     struct arena *arena = arena_new(LIMIT_REQUEST_ARENA_BYTES);
-    struct client_request request = {.operation = "TransactWriteItems", .arena = arena};
+    struct client_request request = {.operation = "TransactWriteItems",
+                                     .arena = arena,
+                                     .token_since_ns = txn->uncertain_since_ns};
     enum weir_status status;
     reasons_clear(txn);
     request.document = arena == NULL ? NULL : txn_document(txn, arena);

@@ -49,6 +49,7 @@ enum dedup_state {
 /* Views into the row's nodes; absent ones are empty. */
 struct dedup_row {
     enum dedup_state state;
+    bool is_there; /* even if it is expired, and so as good as absent */
     struct weir_bytes token, payload_hash, result, error;
     int64_t lease_until_ms;
     int64_t expires_at_s; /* 0: never */

@@ -1,48 +1,87 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dedup/dedup_batch.h"
 
-#include <stdlib.h>
-
 #include "base/error.h"
-
-static void fill(struct dedup_batch *batch);
+#include "client/parallel.h"
 
 static bool same_text(const char *a, size_t a_len, struct weir_bytes b)
 {
     return a_len == b.len && (b.len == 0 || memcmp(a, b.ptr, b.len) == 0);
 }
 
-/* A lane that may take the next id: none is free, or one has that id, NULL. */
-static struct dedup_lane *lane_for(struct dedup_batch *batch, const struct weir_dedup_id *id)
+static bool is_under_way(const struct dedup_batch *batch, const struct weir_dedup_id *id)
 {
-    struct dedup_lane *found = NULL;
-    for (uint32_t i = 0; i < DEDUP_LANES; i++) {
-        struct dedup_lane *lane = &batch->lanes[i];
-        if (!lane->busy) {
-            found = lane;
-        } else if (same_text(id->message, id->message_len, lane->call.message) &&
-                   same_text(id->worker, id->worker_len, lane->call.worker)) {
-            return NULL;
-        }
+    const struct dedup_lane *lane = batch->lanes;
+    while (lane != NULL && !(same_text(id->message, id->message_len, lane->call.message) &&
+                             same_text(id->worker, id->worker_len, lane->call.worker))) {
+        lane = lane->next;
     }
-    return found;
+    return lane != NULL;
 }
 
-static void lane_end(struct dedup_lane *lane, enum weir_status status,
-                     const struct weir_error *error)
+static void lane_remove(struct dedup_batch *batch, const struct dedup_lane *lane)
 {
-    struct dedup_batch *batch = lane->batch;
-    batch->result(batch, lane->index, status, error);
-    (void)dedup_call_end(batch->dedup, &lane->call, status, error, NULL);
-    lane->busy = false;
-    batch->ended++;
+    struct dedup_lane **at = &batch->lanes;
+    while (*at != lane) {
+        at = &(*at)->next;
+    }
+    *at = lane->next;
 }
 
-/* @thread the batch's caller's */
-static void on_done(struct client_request *request)
+static void id_end(struct dedup_batch *batch, uint32_t index, enum weir_status status,
+                   const struct weir_error *error)
 {
-    struct dedup_lane *lane = request->arg;
-    struct dedup_batch *batch = lane->batch;
+    batch->result(batch, index, status, error);
+    dedup_count(batch->dedup, status);
+}
+
+/* A lane with the request of that id; NULL and a filled error when it cannot be sent. */
+static struct dedup_lane *lane_new(struct dedup_batch *batch, struct arena *a,
+                                   const struct weir_dedup_id *id, uint32_t index,
+                                   struct weir_value **ret_document, struct weir_error *error)
+{
+    struct dedup_lane *lane = ARENA_NEW(a, struct dedup_lane);
+    if (lane == NULL) {
+        (void)error_set(error, WEIR_NO_MEMORY, "no memory for a batch");
+        return NULL;
+    }
+    *lane = (struct dedup_lane){.index = index};
+    enum weir_status status = dedup_call_init(&lane->call, a, &batch->dedup->policy,
+                                              env_wall_ms(batch->dedup->env), id, error);
+    *ret_document = status == WEIR_OK ? batch->document(batch, lane, error) : NULL;
+    return *ret_document == NULL ? NULL : lane;
+}
+
+/* The next id that can be sent; those before it that cannot have their result at once. */
+static bool next_call(void *arg, struct arena *a, struct parallel_call *ret_call)
+{
+    struct dedup_batch *batch = arg;
+    while (batch->next < batch->count) {
+        struct weir_error error = {0};
+        struct weir_value *document = NULL;
+        struct weir_dedup_id id = batch->id(batch, batch->next);
+        if (is_under_way(batch, &id)) {
+            return false;
+        }
+        uint32_t index = batch->next++;
+        struct dedup_lane *lane = lane_new(batch, a, &id, index, &document, &error);
+        if (lane != NULL) {
+            dedup_want_old_row(a, document);
+            lane->next = batch->lanes;
+            batch->lanes = lane;
+            *ret_call = (struct parallel_call){batch->operation, document, lane};
+            return true;
+        }
+        id_end(batch, index, error.status, &error);
+        arena_reset(a);
+    }
+    return false;
+}
+
+static void call_done(void *arg, void *state, const struct client_request *request)
+{
+    struct dedup_batch *batch = arg;
+    struct dedup_lane *lane = state;
     struct weir_error error = {0};
     struct dedup_row row = {0};
     if (request->status != WEIR_OK) {
@@ -51,66 +90,18 @@ static void on_done(struct client_request *request)
     enum weir_status status =
         dedup_judge(&lane->call, request->status, request->error_members, &row, &error);
     status = batch->settle(batch, lane, status, request->response, &row, &error);
-    lane_end(lane, status, &error);
-    fill(batch);
-}
-
-static void lane_start(struct dedup_lane *lane, struct dedup_batch *batch,
-                       const struct weir_dedup_id *id)
-{
-    struct weir_error error = {0};
-    struct weir_value *document = NULL;
-    lane->batch = batch;
-    lane->index = batch->next++;
-    enum weir_status status = dedup_call_begin(batch->dedup, id, &lane->call, &error);
-    if (status == WEIR_OK) {
-        document = batch->document(batch, lane, &error);
-        dedup_want_old_row(lane->call.arena, document);
-        status = document == NULL ? error.status : WEIR_OK;
-    }
-    if (status != WEIR_OK) {
-        lane_end(lane, status, &error);
-        return;
-    }
-    lane->busy = true;
-    lane->request = (struct client_request){
-        .operation = batch->operation,
-        .document = document,
-        .arena = lane->call.arena,
-        .loop = batch->loop,
-        .done = on_done,
-        .arg = lane,
-    };
-    client_start(batch->dedup->client, &lane->request);
-}
-
-static void fill(struct dedup_batch *batch)
-{
-    while (batch->next < batch->count) {
-        struct weir_dedup_id id = batch->id(batch, batch->next);
-        struct dedup_lane *lane = lane_for(batch, &id);
-        if (lane == NULL) {
-            return;
-        }
-        lane_start(lane, batch, &id);
-    }
-    if (batch->ended == batch->count) {
-        loop_stop(batch->loop);
-    }
+    lane_remove(batch, lane);
+    id_end(batch, lane->index, status, &error);
 }
 
 enum weir_status dedup_batch_run(struct dedup_batch *batch, struct weir_error *err)
 {
-    batch->lanes = calloc(DEDUP_LANES, sizeof(batch->lanes[0]));
-    if (batch->lanes == NULL) {
-        return error_set(err, WEIR_NO_MEMORY, "no memory for a batch");
-    }
-    enum weir_status status = loop_uv_new(client_env(batch->dedup->client), &batch->loop, err);
-    if (status == WEIR_OK) {
-        fill(batch);
-        loop_run(batch->loop);
-        loop_free(batch->loop);
-    }
-    free(batch->lanes);
-    return status;
+    const struct parallel calls = {
+        .client = batch->dedup->client,
+        .arena_bytes = DEDUP_CALL_BYTES,
+        .arg = batch,
+        .next = next_call,
+        .done = call_done,
+    };
+    return parallel_run(&calls, err);
 }

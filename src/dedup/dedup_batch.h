@@ -3,12 +3,10 @@
 #define WEIR_DEDUP_DEDUP_BATCH_H
 
 /*
- * Many conditional writes side by side: a window of lanes over the ids, each lane with one write
- * under way on a loop of the batch's own, in the caller's thread.
+ * Many conditional writes side by side (client/parallel.h), one lane for each that is under way.
  *
- *     ids     0 1 2 3 4 5 6 7 8 9 ...          next
- *     lanes   [4] [1] [5] [6]                    ▼ starts when a lane is free and no lane has its
- * id
+ *     ids     0 1 2 3 4 5 6 7 8 9 ...
+ *     lanes   [4] [1] [5] [6]      ▲ next: starts when there is room and no lane has its id
  *
  * Ids are started in their order, and an id waits until an equal one before it is done: so the
  * results of equal ids are those of calls made one after the other.
@@ -16,19 +14,13 @@
 
 #include "dedup/dedup_store.h"
 
-#define DEDUP_LANES 32
-
 struct dedup_batch;
 
 struct dedup_lane {
-    struct dedup_call call; /* its arena is the lane's */
+    struct dedup_call call; /* its arena holds the lane, too */
     void *state;            /* what the batch keeps for this write, in the arena */
     uint32_t index;
-
-    /* Inside. */
-    struct client_request request;
-    struct dedup_batch *batch;
-    bool busy;
+    struct dedup_lane *next; /* of those under way */
 };
 
 struct dedup_batch {
@@ -50,13 +42,11 @@ struct dedup_batch {
                    const struct weir_error *error);
 
     /* Inside. */
-    struct loop *loop;
-    struct dedup_lane *lanes;
-    uint32_t next, ended;
+    struct dedup_lane *lanes; /* under way */
+    uint32_t next;
 };
 
-/* Runs it to its end. Fails, before anything is sent, for want of memory alone. @thread any but a
- * loop's */
+/* Runs it to its end. Fails only before anything is sent. @thread any but a loop's */
 enum weir_status dedup_batch_run(struct dedup_batch *batch, struct weir_error *err);
 
 #endif

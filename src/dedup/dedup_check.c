@@ -5,10 +5,10 @@
  * results do not fill the answer; what the service leaves unprocessed is asked for again.
  */
 
-#include "dedup/dedup_store.h"
+#include "dedup/dedup_page.h"
 
 #include "base/error.h"
-#include "client/retry.h"
+#include "client/item.h"
 
 /* One BatchGetItem's worth of the caller's ids, and of retries of what it left unprocessed. */
 struct chunk {
@@ -18,7 +18,8 @@ struct chunk {
     bool answered[LIMIT_BATCH_GET_ITEMS];
     uint32_t count;
     struct arena *arena;
-    uint32_t attempts;
+    struct item_patience patience;
+    uint32_t left; /* not answered yet */
 };
 
 static bool same_id(const struct dedup_call *a, const struct dedup_call *b)
@@ -31,6 +32,7 @@ static void answer(struct chunk *chunk, uint32_t index, enum weir_status status,
 {
     struct weir_dedup_checked *result = chunk->results[index];
     chunk->answered[index] = true;
+    chunk->left--;
     result->status = status;
     result->duplicate = duplicate;
     if (status != WEIR_OK) {
@@ -70,10 +72,8 @@ static void answer_from_row(struct chunk *chunk, uint32_t index, const struct we
 
 static bool is_of(const struct weir_value *item, const struct dedup_call *call)
 {
-    const struct weir_value *worker = value_get(item, "worker_id");
-    const struct weir_value *message = value_get(item, "message_id");
-    return worker != NULL && message != NULL && bytes_eq(worker->u.bytes, call->worker) &&
-           bytes_eq(message->u.bytes, call->message);
+    return bytes_eq(dedup_page_text(item, "worker_id"), call->worker) &&
+           bytes_eq(dedup_page_text(item, "message_id"), call->message);
 }
 
 /* Every id that is the row's, twice in the call or not. */
@@ -93,9 +93,9 @@ static enum weir_status take_row(struct chunk *chunk, const struct weir_value *n
 /* Whether the id is among the keys that were not processed. */
 static bool is_left(struct chunk *chunk, const struct weir_value *keys, uint32_t index)
 {
-    for (uint32_t i = 0; keys != NULL && i < keys->u.list.count; i++) {
+    for (uint32_t i = 0; i < weir_value_count(keys); i++) {
         struct weir_value *key = NULL;
-        if (value_to_item(chunk->arena, &keys->u.list.at[i], &key, NULL) == WEIR_OK &&
+        if (value_to_item(chunk->arena, weir_value_element(keys, i), &key, NULL) == WEIR_OK &&
             is_of(key, &chunk->calls[index])) {
             return true;
         }
@@ -105,24 +105,17 @@ static bool is_left(struct chunk *chunk, const struct weir_value *keys, uint32_t
 
 /* What is neither there nor left has no row. */
 static enum weir_status take_answer(struct chunk *chunk, const struct weir_value *response,
-                                    bool *ret_left, struct weir_error *error)
+                                    struct weir_error *error)
 {
-    struct weir_bytes table = chunk->dedup->policy.table;
-    const struct weir_value *rows = value_member(value_get(response, "Responses"), table);
+    const struct weir_value *rows = item_batch_member(response, "Responses");
     const struct weir_value *left =
-        value_get(value_member(value_get(response, "UnprocessedKeys"), table), "Keys");
+        value_get(item_batch_member(response, "UnprocessedKeys"), "Keys");
     enum weir_status status = WEIR_OK;
-    for (uint32_t i = 0; status == WEIR_OK && rows != NULL && i < rows->u.list.count; i++) {
-        status = take_row(chunk, &rows->u.list.at[i], error);
+    for (uint32_t i = 0; status == WEIR_OK && i < weir_value_count(rows); i++) {
+        status = take_row(chunk, weir_value_element(rows, i), error);
     }
-    *ret_left = false;
     for (uint32_t i = 0; status == WEIR_OK && i < chunk->count; i++) {
-        if (chunk->answered[i]) {
-            continue;
-        }
-        if (is_left(chunk, left, i)) {
-            *ret_left = true;
-        } else {
+        if (!chunk->answered[i] && !is_left(chunk, left, i)) {
             answer_from_row(chunk, i, NULL);
         }
     }
@@ -159,25 +152,22 @@ static struct weir_value *chunk_document(struct chunk *chunk)
 
 /* One round; what the service left is for another, after a pause that the client's own retries
  * would make too. */
-static enum weir_status chunk_round(struct chunk *chunk, bool *ret_left, struct weir_error *error)
+static enum weir_status chunk_round(struct chunk *chunk, struct weir_error *error)
 {
-    struct weir_dedup *dedup = chunk->dedup;
+    struct weir_client *client = chunk->dedup->client;
     struct weir_value *response = NULL;
     struct weir_value *document = chunk_document(chunk);
+    uint32_t before = chunk->left;
     if (document == NULL) {
         return error_set(error, WEIR_NO_MEMORY, "no memory for a batch");
     }
     enum weir_status status =
-        client_call(dedup->client, "BatchGetItem", document, chunk->arena, &response, NULL, error);
+        client_call(client, "BatchGetItem", document, chunk->arena, &response, NULL, error);
     if (status == WEIR_OK) {
-        status = take_answer(chunk, response, ret_left, error);
+        status = take_answer(chunk, response, error);
     }
-    if (status == WEIR_OK && *ret_left && ++chunk->attempts == RETRY_ATTEMPTS) {
-        status = error_set(error, WEIR_THROTTLED, "BatchGetItem left keys unprocessed %u times",
-                           chunk->attempts);
-    }
-    if (status == WEIR_OK && *ret_left) {
-        env_sleep_ms(dedup->env, retry_delay_ms(dedup->env, chunk->attempts));
+    if (status == WEIR_OK && chunk->left > 0) {
+        status = item_patience_wait(&chunk->patience, client, before, chunk->left, error);
     }
     return status;
 }
@@ -186,9 +176,8 @@ static void chunk_read(struct chunk *chunk)
 {
     struct weir_error error = {0};
     enum weir_status status = WEIR_OK;
-    bool left = chunk->count > 0;
-    while (status == WEIR_OK && left) {
-        status = chunk_round(chunk, &left, &error);
+    while (status == WEIR_OK && chunk->left > 0) {
+        status = chunk_round(chunk, &error);
     }
     answer_rest(chunk, status, &error);
 }
@@ -204,6 +193,7 @@ static void chunk_add(struct chunk *chunk, const struct weir_dedup_id *id,
     *result = (struct weir_dedup_checked){0};
     chunk->results[at] = result;
     chunk->answered[at] = false;
+    chunk->left++;
     enum weir_status status =
         dedup_call_init(call, chunk->arena, &dedup->policy, env_wall_ms(dedup->env), id, &error);
     if (status != WEIR_OK) {
@@ -212,15 +202,6 @@ static void chunk_add(struct chunk *chunk, const struct weir_dedup_id *id,
         atomic_fetch_add(&dedup->cache_hits, 1);
         answer(chunk, at, WEIR_OK, true, NULL);
     }
-}
-
-static bool chunk_is_answered(const struct chunk *chunk)
-{
-    uint32_t i = 0;
-    while (i < chunk->count && chunk->answered[i]) {
-        i++;
-    }
-    return i == chunk->count;
 }
 
 enum weir_status weir_dedup_check_many(struct weir_dedup *dedup, const struct weir_dedup_id *ids,
@@ -236,15 +217,14 @@ enum weir_status weir_dedup_check_many(struct weir_dedup *dedup, const struct we
         return error_set(err, WEIR_NO_MEMORY, "no memory for a batch");
     }
     for (uint32_t next = 0; next < count;) {
-        chunk.count = chunk.attempts = 0;
+        chunk.count = 0;
+        chunk.patience = (struct item_patience){0};
         arena_reset(chunk.arena);
         while (next < count && chunk.count < LIMIT_BATCH_GET_ITEMS) {
             chunk_add(&chunk, &ids[next], &ret_results[next]);
             next++;
         }
-        if (!chunk_is_answered(&chunk)) {
-            chunk_read(&chunk);
-        }
+        chunk_read(&chunk);
     }
     arena_free(chunk.arena);
     return WEIR_OK;

@@ -211,7 +211,7 @@ static enum weir_status settle_move(const struct move *move, const struct dedup_
 {
     bool ours = bytes_eq(row->token, move->token);
     bool made = move->after == DEDUP_ABSENT
-                    ? row->token.ptr == NULL && error->outcome == WEIR_OUTCOME_UNKNOWN
+                    ? !row->is_there && error->outcome == WEIR_OUTCOME_UNKNOWN
                     : ours && row->state == move->after && move->after != DEDUP_IN_PROGRESS;
     if (made) {
         return WEIR_OK;

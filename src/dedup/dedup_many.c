@@ -118,9 +118,11 @@ static void claim_result(struct dedup_batch *batch, uint32_t index, enum weir_st
                          const struct weir_error *error)
 {
     const struct claims *claims = batch->arg;
-    claims->results[index].status = status;
-    if (status != WEIR_OK) {
-        claims->results[index].error = *error;
+    struct weir_claim_result *result = &claims->results[index];
+    if (status == WEIR_OK) {
+        *result = (struct weir_claim_result){.claim = result->claim};
+    } else {
+        *result = (struct weir_claim_result){.status = status, .error = *error};
     }
 }
 
@@ -141,13 +143,7 @@ enum weir_status weir_dedup_claim_many(struct weir_dedup *dedup,
         .result = claim_result,
     };
     enum weir_status status = dedup_check_count(dedup, count, err);
-    if (status != WEIR_OK) {
-        return status;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        ret_results[i] = (struct weir_claim_result){0};
-    }
-    return dedup_batch_run(&batch, err);
+    return status == WEIR_OK ? dedup_batch_run(&batch, err) : status;
 }
 
 /* ---- staged together ------------------------------------------------------------------------- */

@@ -21,8 +21,9 @@ enum weir_status dedup_page_read(const struct weir_dedup *dedup, struct arena *a
     }
     ret_page->rows = value_get(response, "Items");
     ret_page->next = value_get(response, "LastEvaluatedKey");
-    return ret_page->rows != NULL ? WEIR_OK
-                                  : error_set(err, WEIR_PROTOCOL, "the answer has no Items");
+    return ret_page->rows != NULL && ret_page->rows->type == VALUE_L
+               ? WEIR_OK
+               : error_set(err, WEIR_PROTOCOL, "the answer has no list of Items");
 }
 
 struct weir_bytes dedup_page_text(const struct weir_value *item, const char *name)

@@ -106,20 +106,23 @@ static struct weir_value *delete_document(struct dedup_batch *batch, struct dedu
     return document;
 }
 
-/* A row that is gone may be gone by this call's own attempt whose answer was lost. */
+/* A row that is gone may be gone by this call's own attempt whose answer was lost; otherwise
+ * somebody else deleted it, and it is neither deleted here nor kept. */
 static enum weir_status delete_settle(struct dedup_batch *batch, struct dedup_lane *lane,
                                       enum weir_status status, const struct weir_value *response,
                                       const struct dedup_row *row, struct weir_error *error)
 {
+    struct purge *p = batch->arg;
     (void)response;
-    if (status == WEIR_CONDITION_FAILED && row->token.ptr == NULL &&
-        error->outcome == WEIR_OUTCOME_UNKNOWN) {
-        status = WEIR_OK;
+    if (status == WEIR_CONDITION_FAILED) {
+        p->done.kept += row->is_there;
+        status =
+            !row->is_there && error->outcome == WEIR_OUTCOME_UNKNOWN ? WEIR_OK : WEIR_NOT_FOUND;
     }
     if (status == WEIR_OK) {
         dedup_cache_forget(batch->dedup->cache, lane->call.worker, lane->call.message);
     }
-    return status == WEIR_CONDITION_FAILED ? WEIR_NOT_FOUND : status;
+    return status;
 }
 
 static void delete_result(struct dedup_batch *batch, uint32_t index, enum weir_status status,
@@ -129,9 +132,7 @@ static void delete_result(struct dedup_batch *batch, uint32_t index, enum weir_s
     (void)index;
     if (status == WEIR_OK) {
         p->done.deleted++;
-    } else if (status == WEIR_NOT_FOUND) {
-        p->done.kept++;
-    } else if (p->status == WEIR_OK) {
+    } else if (status != WEIR_NOT_FOUND && p->status == WEIR_OK) {
         p->status = status;
         p->error = *error;
     }

@@ -143,6 +143,7 @@ enum weir_status dedup_decode(const struct dedup_call *call, const struct weir_v
     if (item == NULL) {
         return WEIR_OK;
     }
+    ret_row->is_there = true;
     enum weir_status status = value_to_item(call->arena, item, &row, err);
     if (status == WEIR_OK && value_get(row, "messageType") != NULL) {
         ret_row->state = DEDUP_FOREIGN;

@@ -105,6 +105,9 @@ void weather_halve(struct arena *a, const struct weir_value *request,
         add_slice(a, rest, table, here, all - here);
         room -= here;
     }
+    if (count_elements(kept) + count_elements(rest) != count) {
+        return; /* without memory for one that would be lost */
+    }
     *ret_kept = replaced(a, request, "RequestItems", kept);
     *ret_rest = *ret_kept == NULL ? NULL : rest;
 }
@@ -165,8 +168,9 @@ struct weir_value *weather_add_rest(struct arena *a, const struct weir_value *re
     for (unsigned i = 0; i < 2; i++) {
         const struct weir_value *own = value_get(response, names[i]);
         if (own != NULL && own->type == VALUE_M) {
-            struct weir_value *all = merge(a, own, rest);
-            return all == NULL ? NULL : replaced(a, response, names[i], all);
+            const struct weir_value *all = merge(a, own, rest);
+            bool is_whole = count_elements(all) == count_elements(own) + count_elements(rest);
+            return is_whole ? replaced(a, response, names[i], all) : NULL;
         }
     }
     return NULL;

@@ -3,6 +3,7 @@
 #include "unit/client/client_fixture.h"
 
 #include "base/loop.h"
+#include "client/queue_loop.h"
 
 #include <pthread.h>
 
@@ -304,6 +305,36 @@ static void closing_ends_a_synchronous_call_that_is_retried(void **state)
     fixture_close(&b.f);
 }
 
+/* On a loop whose clock stands: nothing but closing ends the wait. */
+static void closing_ends_a_wait_between_attempts(void **state)
+{
+    (void)state;
+    struct async a;
+    struct queue_loop q;
+    const struct script_step throttled = {.status = 400, .body = FAILURE("ThrottlingException")};
+    struct weir_env *env = env_fake_new(1, 1795218240000);
+    async_open(&a, &throttled, 1, 4);
+    struct loop *own = a.loop;
+    assert_int_equal(queue_loop_init(&q, env, NULL), WEIR_OK);
+    a.loop = &q.loop;
+    struct client_request *request = start(&a, "PutItem");
+    a.loop = own;
+    while (request->backoff == NULL) {
+        assert_true(queue_loop_wait(&q, -1));
+        queue_loop_turn(&q);
+    }
+    assert_int_equal(a.done, 0);
+    weir_client_close(a.f.client);
+    queue_loop_turn(&q);
+    assert_int_equal(a.done, 1);
+    assert_int_equal(request->status, WEIR_CLOSED);
+    assert_int_equal(request->error.outcome, WEIR_NOT_APPLIED);
+    queue_loop_fini(&q);
+    env_fake_free(env);
+    a.f.client = NULL;
+    async_close(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +344,7 @@ int main(void)
         cmocka_unit_test(cancelled_call_ends_early_and_a_sent_write_is_unknown),
         cmocka_unit_test(closing_ends_what_is_under_way),
         cmocka_unit_test(closing_inside_done_ends_the_others),
+        cmocka_unit_test(closing_ends_a_wait_between_attempts),
         cmocka_unit_test(closing_ends_a_synchronous_call),
         cmocka_unit_test(closing_ends_a_call_that_waits_for_another_attempt),
         cmocka_unit_test(call_that_waits_for_another_attempt_can_be_cancelled),

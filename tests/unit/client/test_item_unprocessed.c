@@ -118,6 +118,27 @@ static void all_unprocessed_ends_when_attempts_run_out(void **state)
     fixture_close(&f);
 }
 
+#define INVALID                                                                        \
+    {                                                                                  \
+        .action = SCRIPT_ANSWER, .status = 400, .body = FAILURE("ValidationException") \
+    }
+
+/* A call that is refused later on is written one by one, but for what is applied already. */
+static void applied_elements_are_not_written_again_one_by_one(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct writes w;
+    fixture_open(&f, STEPS(OK(LEFT(PUT("b") "," PUT("c"))), INVALID, OK("{}"), INVALID), 4, 2);
+    assert_int_equal(write_four(&f, &w, 3), WEIR_VALIDATION);
+    assert_int_equal(script_server_count(f.server), 4);
+    assert_result(&w, 0, WEIR_OK, WEIR_APPLIED);
+    assert_result(&w, 1, WEIR_OK, WEIR_APPLIED);
+    assert_result(&w, 2, WEIR_VALIDATION, WEIR_NOT_APPLIED);
+    assert_result(&w, 3, WEIR_OK, WEIR_APPLIED);
+    fixture_close(&f);
+}
+
 static void throttled_call_is_not_applied(void **state)
 {
     (void)state;
@@ -447,6 +468,7 @@ int main(void)
         cmocka_unit_test(half_that_is_unprocessed_is_written_again),
         cmocka_unit_test(what_stays_unprocessed_is_never_a_success),
         cmocka_unit_test(all_unprocessed_ends_when_attempts_run_out),
+        cmocka_unit_test(applied_elements_are_not_written_again_one_by_one),
         cmocka_unit_test(throttled_call_is_not_applied),
         cmocka_unit_test(lost_answer_leaves_elements_unknown),
         cmocka_unit_test(unprocessed_after_a_lost_answer_stays_unknown),

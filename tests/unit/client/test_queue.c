@@ -143,6 +143,7 @@ static void descriptor_stays_readable_while_completions_wait(void **state)
     }
     for (uint64_t left = 5; left > 0; left--) {
         assert_int_equal(weir_queue_count(q.queue), left);
+        assert_true(readable(&q, 60000));
         struct weir_completion c = next(&q);
         weir_free(c.json);
     }
@@ -198,6 +199,15 @@ static void queue_is_bounded(void **state)
     assert_int_equal(start(&q, "PutItem", 3), WEIR_TOO_LARGE);
     assert_int_equal(q.f.err.retryable, 1);
     assert_int_equal(q.f.err.outcome, WEIR_NOT_APPLIED);
+    /* What is over and not taken keeps its place. */
+    struct queue_loop *loop = (struct queue_loop *)q.queue;
+    struct weir_counters counters = WEIR_COUNTERS_INIT;
+    while (counters.calls < 3) {
+        assert_true(queue_loop_wait(loop, -1));
+        queue_loop_turn(loop);
+        assert_int_equal(weir_client_counters(q.f.client, &counters), WEIR_OK);
+    }
+    assert_int_equal(start(&q, "PutItem", 3), WEIR_TOO_LARGE);
     struct weir_completion c = next(&q);
     weir_free(c.json);
     assert_int_equal(start(&q, "PutItem", 3), WEIR_OK);

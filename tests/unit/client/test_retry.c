@@ -122,6 +122,41 @@ static void unknown_is_never_taken_back_but_by_a_cancelled_transaction(void **st
     assert_int_equal(request.error.outcome, WEIR_NOT_APPLIED);
 }
 
+/* Without a token the later attempt is another transaction, whose end says nothing of the first. */
+static void cancelled_transaction_settles_by_its_token_alone(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(LIMIT_REQUEST_ARENA_BYTES);
+    static const struct {
+        const char *json;
+        enum weir_outcome outcome;
+    } cases[] = {{"{\"ClientRequestToken\":\"t\"}", WEIR_NOT_APPLIED},
+                 {"{}", WEIR_OUTCOME_UNKNOWN}};
+    for (size_t i = 0; i < 2; i++) {
+        struct weir_value *document = NULL;
+        struct client_request request =
+            failed("TransactWriteItems", WEIR_TIMEOUT, WEIR_OUTCOME_UNKNOWN);
+        assert_int_equal(json_parse(a, bytes_str(cases[i].json), &document, NULL), WEIR_OK);
+        request.document = document;
+        retry_settle(&request);
+        request.status = WEIR_TXN_CANCELED;
+        request.error.outcome = WEIR_NOT_APPLIED;
+        retry_settle(&request);
+        assert_int_equal(request.error.outcome, cases[i].outcome);
+    }
+    arena_free(a);
+}
+
+static void token_holds_for_less_than_ten_minutes(void **state)
+{
+    (void)state;
+    struct client_request request = {.operation = "TransactWriteItems"};
+    assert_true(retry_token_holds(&request, LIMIT_TRANSACT_TOKEN_MS - 1));
+    assert_false(retry_token_holds(&request, LIMIT_TRANSACT_TOKEN_MS));
+    request.operation = "PutItem";
+    assert_true(retry_token_holds(&request, LIMIT_TRANSACT_TOKEN_MS));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +165,8 @@ int main(void)
         cmocka_unit_test(unknown_operations_are_writes_that_are_never_repeated),
         cmocka_unit_test(statuses_that_pass_are_retried),
         cmocka_unit_test(unknown_is_never_taken_back_but_by_a_cancelled_transaction),
+        cmocka_unit_test(cancelled_transaction_settles_by_its_token_alone),
+        cmocka_unit_test(token_holds_for_less_than_ten_minutes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

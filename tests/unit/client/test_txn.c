@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Transactions where the answers are scripted: tokens, reasons, and what unknown outcomes do. */
+#include "client/txn_internal.h"
 #include "unit/client/client_fixture.h"
 
 #define ELEMENT "{\"Put\":{\"TableName\":\"t\",\"Item\":{\"pk\":{\"S\":\"a\"}}}}"
@@ -172,7 +173,8 @@ static void token_is_not_used_after_ten_minutes(void **state)
     struct weir_txn *txn = NULL;
     struct weir_error err = {0};
     char url[64];
-    struct script_server *server = script_server_start(STEPS({.action = SCRIPT_CUT}), 1);
+    struct script_server *server =
+        script_server_start(STEPS({.action = SCRIPT_CUT}, {.action = SCRIPT_CUT}), 2);
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", script_server_port(server));
     options.endpoint_url = url;
     options.max_attempts = 1;
@@ -180,13 +182,59 @@ static void token_is_not_used_after_ten_minutes(void **state)
     assert_int_equal(weir_txn_new(client, &txn, &err), WEIR_OK);
     assert_int_equal(weir_txn_add(txn, ELEMENT, strlen(ELEMENT), NULL), WEIR_OK);
     assert_int_equal(weir_txn_commit(txn, &err), WEIR_UNREACHABLE);
-    env_fake_advance(env, LIMIT_TRANSACT_TOKEN_MS);
+    env_fake_advance(env, LIMIT_TRANSACT_TOKEN_MS / 2);
+    assert_int_equal(weir_txn_commit(txn, &err), WEIR_UNREACHABLE);
+    env_fake_advance(env, LIMIT_TRANSACT_TOKEN_MS / 2); /* counted from the first */
     assert_int_equal(weir_txn_commit(txn, &err), WEIR_INVALID_ARGUMENT);
     assert_int_equal(err.outcome, WEIR_OUTCOME_UNKNOWN);
-    assert_int_equal(script_server_count(server), 1);
+    assert_int_equal(script_server_count(server), 2);
     weir_txn_free(txn);
     weir_client_close(client);
     script_server_stop(server);
+    env_fake_free(env);
+}
+
+/* Attempts left or not: the service would not know the token again. */
+static void attempts_end_with_the_age_of_the_token(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct weir_value *document = NULL;
+    const char json[] = "{\"TransactItems\":[" ELEMENT "]}";
+    fixture_open(&f, STEPS({.action = SCRIPT_CUT}, {.action = SCRIPT_CUT}), 2, 3);
+    assert_int_equal(json_parse(f.arena, bytes_str(json), &document, NULL), WEIR_OK);
+    struct client_request request = {.operation = "TransactWriteItems",
+                                     .document = document,
+                                     .arena = f.arena,
+                                     .token_since_ns = env_mono_ns(env_system()) -
+                                                       LIMIT_TRANSACT_TOKEN_MS * UINT64_C(1000000)};
+    assert_int_equal(client_run(f.client, &request), WEIR_UNREACHABLE);
+    assert_int_equal(request.error.outcome, WEIR_OUTCOME_UNKNOWN);
+    assert_int_equal(script_server_count(f.server), 1);
+    fixture_close(&f);
+}
+
+/* Committed again, with a millisecond left: once, and not a second time behind a wait. */
+static void attempts_of_a_later_commit_end_with_the_age_of_the_token(void **state)
+{
+    (void)state;
+    const struct script_step cut = {.action = SCRIPT_CUT};
+    struct fixture f;
+    struct weir_txn *txn = NULL;
+    fixture_open(&f, STEPS(cut, cut, cut), 3, 1);
+    assert_int_equal(weir_txn_new(f.client, &txn, NULL), WEIR_OK);
+    assert_int_equal(weir_txn_add(txn, ELEMENT, strlen(ELEMENT), NULL), WEIR_OK);
+    assert_int_equal(weir_txn_commit(txn, NULL), WEIR_UNREACHABLE);
+    struct weir_env *env = env_fake_new(1, 1795218240000);
+    env_fake_advance(env, LIMIT_TRANSACT_TOKEN_MS);
+    txn->uncertain_since_ns = env_mono_ns(env) - (LIMIT_TRANSACT_TOKEN_MS - 1) * UINT64_C(1000000);
+    f.client->env = env;
+    f.client->max_attempts = 2;
+    assert_int_equal(weir_txn_commit(txn, NULL), WEIR_UNREACHABLE);
+    assert_int_equal(script_server_count(f.server), 2);
+    weir_txn_free(txn);
+    f.client->env = env_system();
+    fixture_close(&f);
     env_fake_free(env);
 }
 
@@ -218,6 +266,8 @@ int main(void)
         cmocka_unit_test(cancellation_settles_an_unknown_commit_and_throttling_does_not),
         cmocka_unit_test(cancellation_settles_an_unknown_attempt_of_the_same_commit),
         cmocka_unit_test(token_is_not_used_after_ten_minutes),
+        cmocka_unit_test(attempts_end_with_the_age_of_the_token),
+        cmocka_unit_test(attempts_of_a_later_commit_end_with_the_age_of_the_token),
         cmocka_unit_test(call_without_a_token_is_given_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

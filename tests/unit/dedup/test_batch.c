@@ -3,7 +3,9 @@
 #include "unit/dedup/dedup_fixture.h"
 #include "unit/support/tap.h"
 
-#include "dedup/dedup_batch.h"
+#include "client/parallel.h"
+
+#include <sys/resource.h>
 
 #define MANY 120
 
@@ -128,12 +130,118 @@ static void test_H7_batch_works_side_by_side_and_within_its_bound(void **state)
     tap_insert(&c.tap, f.client);
     assert_status(weir_dedup_commit_many(f.dedup, ids, MANY, results, &f.err), WEIR_OK);
     tap_remove(&c.tap);
-    assert_in_range(c.most, 2, DEDUP_LANES);
+    assert_in_range(c.most, 2, PARALLEL_SIZE);
     assert_int_equal(c.now, 0);
     for (unsigned i = 0; i < MANY; i++) {
         assert_int_equal(results[i].status, WEIR_OK);
     }
     assert_int_equal(fixture_count(&f, TABLE), MANY);
+    dedup_fixture_close(&f);
+}
+
+/* Counts attempts that are sent while one of the same key is under way. */
+struct twins {
+    struct tap tap; /* first */
+    const struct client_request *under_way[PARALLEL_SIZE];
+    unsigned met;
+};
+
+static const struct weir_value *message_of(const struct client_request *request)
+{
+    return value_get(value_get(request->document, "Item"), "message_id");
+}
+
+static void twins_enter(struct tap *tap, struct client_request *request)
+{
+    struct twins *twins = (struct twins *)tap;
+    unsigned room = PARALLEL_SIZE;
+    for (unsigned i = 0; i < PARALLEL_SIZE; i++) {
+        if (twins->under_way[i] == NULL) {
+            room = i;
+        } else if (value_equal(message_of(twins->under_way[i]), message_of(request))) {
+            twins->met++;
+        }
+    }
+    assert_int_not_equal(room, PARALLEL_SIZE);
+    twins->under_way[room] = request;
+}
+
+static void twins_leave(struct tap *tap, struct client_request *request)
+{
+    struct twins *twins = (struct twins *)tap;
+    for (unsigned i = 0; i < PARALLEL_SIZE; i++) {
+        twins->under_way[i] = twins->under_way[i] == request ? NULL : twins->under_way[i];
+    }
+}
+
+static void test_H7_equal_ids_are_never_under_way_together(void **state)
+{
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    static struct weir_dedup_result results[MANY];
+    struct weir_dedup_id ids[MANY];
+    struct twins twins = {.tap = {.before = twins_enter, .after = twins_leave}};
+    for (unsigned i = 0; i < MANY; i++) {
+        ids[i] = id_of("w", arena_printf(f.arena, "m-%u", i / 3));
+    }
+    tap_insert(&twins.tap, f.client);
+    assert_status(weir_dedup_commit_many(f.dedup, ids, MANY, results, &f.err), WEIR_OK);
+    tap_remove(&twins.tap);
+    assert_int_equal(twins.met, 0);
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_int_equal(results[i].status, i % 3 == 0 ? WEIR_OK : WEIR_ALREADY_EXISTS);
+    }
+    dedup_fixture_close(&f);
+}
+
+/* Ids that cannot be sent use none of the memory of those behind them. */
+static void ids_that_are_refused_are_many(void **state)
+{
+    (void)state;
+    enum { REFUSED = 12000 };
+    struct fixture f;
+    dedup_fixture_open(&f);
+    struct weir_dedup_result *results = calloc(REFUSED + 1, sizeof(*results));
+    struct weir_dedup_id *ids = calloc(REFUSED + 1, sizeof(*ids));
+    char *worker = malloc(LIMIT_PARTITION_KEY_BYTES);
+    assert_true(results != NULL && ids != NULL && worker != NULL);
+    memset(worker, 'w', LIMIT_PARTITION_KEY_BYTES);
+    for (unsigned i = 0; i < REFUSED; i++) {
+        ids[i] = (struct weir_dedup_id){worker, LIMIT_PARTITION_KEY_BYTES, "", 0};
+    }
+    ids[REFUSED] = id_of("w", "m");
+    assert_status(weir_dedup_commit_many(f.dedup, ids, REFUSED + 1, results, &f.err), WEIR_OK);
+    for (unsigned i = 0; i < REFUSED; i++) {
+        assert_int_equal(results[i].status, WEIR_INVALID_ARGUMENT);
+    }
+    assert_int_equal(results[REFUSED].status, WEIR_OK);
+    free(worker);
+    free(ids);
+    free(results);
+    dedup_fixture_close(&f);
+}
+
+/* Without descriptors there is no loop. */
+static void batch_that_cannot_begin_writes_no_results(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct rlimit limit;
+    struct rlimit none;
+    struct weir_claim_result result, before;
+    dedup_fixture_open(&f);
+    struct weir_claim_request request = request_of("w", "m", "p");
+    memset(&result, 0x5A, sizeof(result));
+    before = result;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){3, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    enum weir_status status = weir_dedup_claim_many(f.dedup, &request, 1, &result, &f.err);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_not_equal(status, WEIR_OK);
+    assert_memory_equal(&result, &before, sizeof(result));
+    assert_null(fixture_row(&f, "w", "m"));
     dedup_fixture_close(&f);
 }
 
@@ -247,6 +355,65 @@ static void test_H7_keys_that_were_left_unprocessed_are_asked_for_again(void **s
     dedup_fixture_close(&f);
 }
 
+static void test_H7_keys_that_come_one_at_a_time_all_come(void **state)
+{
+    (void)state;
+    enum { KEYS = 15 };
+    struct fixture f;
+    dedup_fixture_open(&f);
+    struct weir_dedup *other = fixture_dedup(&f, NULL);
+    struct weir_dedup_id ids[KEYS];
+    struct weir_dedup_checked results[KEYS];
+    struct stingy stingy = {.tap = {.before = keep_asked, .after = leave_unprocessed}};
+    for (unsigned i = 0; i < KEYS; i++) {
+        ids[i] = id_of("w", arena_printf(f.arena, "m-%u", i));
+        assert_status(weir_dedup_commit(other, &ids[i], &f.err), WEIR_OK);
+    }
+    tap_insert(&stingy.tap, f.client);
+    stingy.rounds = KEYS - 1;
+    assert_status(weir_dedup_check_many(f.dedup, ids, KEYS, results, &f.err), WEIR_OK);
+    tap_remove(&stingy.tap);
+    for (unsigned i = 0; i < KEYS; i++) {
+        assert_int_equal(results[i].status, WEIR_OK);
+        assert_int_equal(results[i].duplicate, 1);
+    }
+    weir_dedup_close(other);
+    dedup_fixture_close(&f);
+}
+
+static void answer_nonsense(struct tap *tap, struct client_request *request)
+{
+    struct weir_value *document = NULL;
+    const char *json = tap->arg;
+    assert_int_equal(json_parse(request->arena, bytes_str(json), &document, NULL), WEIR_OK);
+    request->response = document;
+}
+
+/* Whatever comes, nothing that is no string is read as one. */
+static void answers_of_other_types_are_survived(void **state)
+{
+    static const char *const answers[] = {
+        "{\"Responses\":{\"" TABLE "\":\"rows\"}}",
+        "{\"Responses\":{\"" TABLE "\":[{\"worker_id\":{\"L\":[]},\"message_id\":{\"M\":{}}}]}}",
+        "{\"Responses\":{\"" TABLE
+        "\":[{\"worker_id\":{\"BOOL\":true},\"message_id\":{\"S\":\"m\"}}]"
+        ",\"x\":7}}",
+        "{\"Responses\":{},\"UnprocessedKeys\":{\"" TABLE "\":{\"Keys\":\"all of them\"}}}"};
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    struct weir_dedup_id id = id_of("w", "m");
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        struct weir_dedup_checked result;
+        struct tap tap = {.after = answer_nonsense, .arg = (void *)(uintptr_t)answers[i]};
+        tap_insert(&tap, f.client);
+        assert_status(weir_dedup_check_many(f.dedup, &id, 1, &result, &f.err), WEIR_OK);
+        tap_remove(&tap);
+        assert_int_equal(result.duplicate, 0);
+    }
+    dedup_fixture_close(&f);
+}
+
 static void test_A8_check_of_many_refuses_an_outbox_message_alone(void **state)
 {
     (void)state;
@@ -319,7 +486,12 @@ int main(void)
         cmocka_unit_test(test_H7_claims_have_a_result_per_id),
         cmocka_unit_test(test_H7_equal_ids_in_a_batch_are_as_calls_one_after_the_other),
         cmocka_unit_test(test_H7_batch_works_side_by_side_and_within_its_bound),
+        cmocka_unit_test(test_H7_equal_ids_are_never_under_way_together),
+        cmocka_unit_test(ids_that_are_refused_are_many),
+        cmocka_unit_test(batch_that_cannot_begin_writes_no_results),
         cmocka_unit_test(test_H7_checks_have_a_result_per_id),
+        cmocka_unit_test(test_H7_keys_that_come_one_at_a_time_all_come),
+        cmocka_unit_test(answers_of_other_types_are_survived),
         cmocka_unit_test(test_H3_check_of_many_knows_expired_rows),
         cmocka_unit_test(test_H7_keys_that_were_left_unprocessed_are_asked_for_again),
         cmocka_unit_test(test_A8_check_of_many_refuses_an_outbox_message_alone),

@@ -3,6 +3,7 @@
 #include "unit/dedup/dedup_fixture.h"
 #include "unit/support/tap.h"
 
+#include "base/error.h"
 #include "client/client_internal.h"
 
 static void commit(struct fixture *f, const char *worker, const char *message)
@@ -333,6 +334,197 @@ static void row_that_changes_meanwhile_stays(void **state)
     dedup_fixture_close(&f);
 }
 
+/* ---- rows that change under way -------------------------------------------------------------- */
+
+/* Does something to the row, past the tap, when the first delete is on its way; and may lose that
+ * delete's answer. */
+struct change {
+    struct tap tap; /* first */
+    struct fixture *f;
+    void (*make)(struct fixture *f);
+    bool loses_answer;
+    unsigned deletes;
+};
+
+static void change_before(struct tap *tap, struct client_request *request)
+{
+    struct change *change = (struct change *)tap;
+    if (strcmp(request->operation, "DeleteItem") == 0 && change->deletes++ == 0 &&
+        change->make != NULL) {
+        tap->client->transport = tap->inner;
+        change->make(change->f);
+        tap->client->transport = &tap->base;
+    }
+}
+
+static void change_after(struct tap *tap, struct client_request *request)
+{
+    struct change *change = (struct change *)tap;
+    if (change->loses_answer && change->deletes == 1 &&
+        strcmp(request->operation, "DeleteItem") == 0) {
+        request->status = error_set(&request->error, WEIR_TIMEOUT, "the answer is lost");
+        request->error.outcome = WEIR_OUTCOME_UNKNOWN;
+        request->response = NULL;
+        request->error_members = NULL;
+    }
+}
+
+/* Purges the worker's one row while that happens to it. */
+static void purge_with(struct fixture *f, void (*make)(struct fixture *f), bool loses_answer,
+                       uint64_t deleted, uint64_t kept)
+{
+    struct change change = {.tap = {.before = change_before, .after = change_after},
+                            .f = f,
+                            .make = make,
+                            .loses_answer = loses_answer};
+    tap_insert(&change.tap, f->client);
+    struct weir_dedup_purged purged = purge(
+        f, (struct weir_dedup_purge_options){.what = WEIR_DEDUP_PURGE_WORKER, .worker = {"w", 1}});
+    tap_remove(&change.tap);
+    assert_int_equal(purged.deleted, deleted);
+    assert_int_equal(purged.kept, kept);
+    assert_int_equal(change.deletes, loses_answer ? 2 : 1);
+}
+
+static void make_committed_again(struct fixture *f)
+{
+    struct weir_dedup_id id = id_of("w", "m");
+    struct weir_error err;
+    assert_int_equal(weir_dedup_forget(f->dedup, &id, &err), WEIR_OK);
+    commit(f, "w", "m");
+}
+
+static void row_that_differs_in_its_token_alone_stays(void **state)
+{
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    commit(&f, "w", "m");
+    purge_with(&f, make_committed_again, false, 0, 1);
+    assert_non_null(fixture_row(&f, "w", "m"));
+    dedup_fixture_close(&f);
+}
+
+static char held_token[WEIR_CLAIM_TOKEN_SIZE];
+
+static void make_renewed(struct fixture *f)
+{
+    struct weir_dedup_id id = id_of("w", "m");
+    struct weir_error err;
+    int64_t until_ms = 0;
+    env_fake_advance(f->clock, 1);
+    assert_int_equal(weir_dedup_renew(f->dedup, &id, held_token, &until_ms, &err), WEIR_OK);
+}
+
+static void claim_that_was_renewed_within_the_second_stays(void **state)
+{
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    env_fake_advance(f.clock, 1100 - env_wall_ms(f.clock) % 1000);
+    struct weir_claim claim = fixture_claim(&f, f.dedup, "w", "m", WEIR_CLAIM_ACQUIRED);
+    memcpy(held_token, claim.token, sizeof(held_token));
+    purge_with(&f, make_renewed, false, 0, 1);
+    assert_non_null(fixture_row(&f, "w", "m"));
+    dedup_fixture_close(&f);
+}
+
+static void test_A8_row_that_becomes_an_outbox_message_stays(void **state)
+{
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    (void)fixture_call(&f, "PutItem",
+                       "{\"TableName\":\"" TABLE "\",\"Item\":{\"worker_id\":{\"S\":\"w\"},"
+                       "\"message_id\":{\"S\":\"outbox\"},\"expires_at\":{\"N\":\"1\"}}}");
+    purge_with(&f, put_outbox_row, false, 0, 1);
+    assert_non_null(fixture_row(&f, "w", "outbox"));
+    dedup_fixture_close(&f);
+}
+
+static void delete_whose_answer_was_lost_counts_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    commit(&f, "w", "m");
+    purge_with(&f, NULL, true, 1, 0);
+    assert_null(fixture_row(&f, "w", "m"));
+    dedup_fixture_close(&f);
+}
+
+/* The simple store of another program: without a token. */
+static void make_simple(struct fixture *f)
+{
+    (void)fixture_call(f, "PutItem",
+                       "{\"TableName\":\"" TABLE "\",\"Item\":{\"worker_id\":{\"S\":\"w\"},"
+                       "\"message_id\":{\"S\":\"m\"}}}");
+}
+
+static void row_without_a_token_is_not_taken_for_a_deleted_one(void **state)
+{
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    commit(&f, "w", "m");
+    purge_with(&f, make_simple, true, 0, 1);
+    assert_non_null(fixture_row(&f, "w", "m"));
+    dedup_fixture_close(&f);
+}
+
+static void make_forgotten(struct fixture *f)
+{
+    struct weir_dedup_id id = id_of("w", "m");
+    struct weir_error err;
+    assert_int_equal(weir_dedup_forget(f->dedup, &id, &err), WEIR_OK);
+}
+
+static void row_that_somebody_else_deleted_is_neither_deleted_nor_kept(void **state)
+{
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    commit(&f, "w", "m");
+    purge_with(&f, make_forgotten, false, 0, 0);
+    dedup_fixture_close(&f);
+}
+
+/* ---- answers that are none ------------------------------------------------------------------- */
+
+static void answer_nonsense(struct tap *tap, struct client_request *request)
+{
+    if (request->status == WEIR_OK) {
+        struct weir_value *document = NULL;
+        const char *json = tap->arg;
+        assert_int_equal(json_parse(request->arena, bytes_str(json), &document, NULL), WEIR_OK);
+        request->response = document;
+    }
+}
+
+static void answer_without_rows_is_refused(void **state)
+{
+    static const char *const answers[] = {"{}", "{\"Items\":\"rows\"}", "{\"Items\":{\"a\":1}}",
+                                          "{\"Items\":[7]}"};
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        char *page = NULL;
+        size_t len = 0;
+        struct weir_dedup_purge_options options = WEIR_DEDUP_PURGE_OPTIONS_INIT;
+        struct tap tap = {.after = answer_nonsense, .arg = (void *)(uintptr_t)answers[i]};
+        options.what = WEIR_DEDUP_PURGE_EXPIRED;
+        tap_insert(&tap, f.client);
+        assert_int_not_equal(
+            weir_dedup_list(f.dedup, NULL, 0, WEIR_DEDUP_ANY, 10, NULL, 0, &page, &len, &f.err),
+            WEIR_OK);
+        assert_int_not_equal(weir_dedup_purge(f.dedup, &options, NULL, &f.err), WEIR_OK);
+        tap_remove(&tap);
+        assert_null(page);
+    }
+    dedup_fixture_close(&f);
+}
+
 static void purge_refuses_what_it_cannot_do_by_name(void **state)
 {
     (void)state;
@@ -369,6 +561,13 @@ int main(void)
         cmocka_unit_test(purge_of_a_worker_takes_all_pages_and_nobody_elses),
         cmocka_unit_test(purge_reads_every_page_of_the_table),
         cmocka_unit_test(row_that_changes_meanwhile_stays),
+        cmocka_unit_test(row_that_differs_in_its_token_alone_stays),
+        cmocka_unit_test(claim_that_was_renewed_within_the_second_stays),
+        cmocka_unit_test(test_A8_row_that_becomes_an_outbox_message_stays),
+        cmocka_unit_test(delete_whose_answer_was_lost_counts_once),
+        cmocka_unit_test(row_without_a_token_is_not_taken_for_a_deleted_one),
+        cmocka_unit_test(row_that_somebody_else_deleted_is_neither_deleted_nor_kept),
+        cmocka_unit_test(answer_without_rows_is_refused),
         cmocka_unit_test(purge_refuses_what_it_cannot_do_by_name),
     };
     return fixture_run("upkeep", tests, sizeof(tests) / sizeof(tests[0]));

@@ -488,6 +488,7 @@ static void a_session_token_must_be_the_keys_own(void **state)
         {"TEMPORARY", "anothersecret", "thetoken", true},
         {"TEMPORARY", "anothersecret", "thetokem", false},
         {"TEMPORARY", "anothersecret", "thetoke", false},
+        {"TEMPORARY", "anothersecret", "thetokens", false},
         {"TEMPORARY", "anothersecret", NULL, false},
         {"AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG", "thetoken", false},
         {"AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG", "", false},

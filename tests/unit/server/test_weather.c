@@ -245,6 +245,58 @@ static void a_batch_is_halved_and_joined_again(void **state)
     }
 }
 
+/* {"NAME":{"t0":[0,0,0,0],...}} of tables from `first` on, the first with `many` elements. */
+static const struct weir_value *batch_of(struct arena *a, const char *name, unsigned first,
+                                         unsigned tables, unsigned many)
+{
+    struct weir_value *document = value_new_map(a, VALUE_PLAIN);
+    struct weir_value *items = value_add_map(a, document, name);
+    for (unsigned t = first; t < first + tables; t++) {
+        struct weir_value *list = value_add_list(a, items, arena_printf(a, "t%u", t));
+        for (unsigned i = 0; i < (t == first ? many : 4); i++) {
+            *value_append(a, list) = (struct weir_value){.type = VALUE_BOOL};
+        }
+    }
+    return document;
+}
+
+static uint32_t elements(const struct weir_value *items)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < items->u.map.count; i++) {
+        count += items->u.map.at[i].value.u.list.count;
+    }
+    return count;
+}
+
+/* However little memory there is, no element is lost: all are there, or nothing is. */
+static void no_element_is_lost_for_want_of_memory(void **state)
+{
+    (void)state;
+    unsigned halved = 0, joined = 0;
+    struct arena *given = arena_new(1024 * 1024);
+    const struct weir_value *request = batch_of(given, "RequestItems", 0, 60, 4);
+    const struct weir_value *response = batch_of(given, "UnprocessedItems", 30, 10, 300);
+    for (size_t bytes = 64; bytes < 131072; bytes += 64) {
+        struct arena *a = arena_new(bytes);
+        const struct weir_value *kept = NULL;
+        const struct weir_value *rest = NULL;
+        weather_halve(a, request, &kept, &rest);
+        assert_true((kept == NULL) == (rest == NULL));
+        if (kept != NULL) {
+            halved++;
+            assert_int_equal(elements(value_get(kept, "RequestItems")), 120);
+            assert_int_equal(elements(rest), 120);
+            const struct weir_value *all = weather_add_rest(a, response, rest);
+            joined += all != NULL;
+            assert_true(all == NULL || elements(value_get(all, "UnprocessedItems")) == 120 + 336);
+        }
+        arena_free(a);
+    }
+    assert_true(joined > 0 && halved > joined);
+    arena_free(given);
+}
+
 static void what_is_no_batch_of_two_is_left_alone(void **state)
 {
     (void)state;
@@ -279,6 +331,7 @@ int main(void)
         cmocka_unit_test(wrong_rules_are_explained),
         cmocka_unit_test(the_number_of_rules_is_bounded),
         cmocka_unit_test(a_batch_is_halved_and_joined_again),
+        cmocka_unit_test(no_element_is_lost_for_want_of_memory),
         cmocka_unit_test(what_is_no_batch_of_two_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

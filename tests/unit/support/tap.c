@@ -65,12 +65,15 @@ static void tap_start(struct client_transport *transport, struct client_request 
     tap->inner->ops->start(tap->inner, request);
 }
 
-static void tap_call(struct client_transport *transport, struct client_request *request)
+static bool tap_call(struct client_transport *transport, struct client_request *request)
 {
     struct tap *tap = (struct tap *)transport;
     see(tap, tap->before, request);
-    tap->inner->ops->call(tap->inner, request);
+    if (!tap->inner->ops->call(tap->inner, request)) {
+        return false; /* tap_start follows */
+    }
     see(tap, tap->after, request);
+    return true;
 }
 
 static void tap_cancel(struct client_transport *transport, struct client_request *request)

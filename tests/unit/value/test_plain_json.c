@@ -137,6 +137,7 @@ static void what_is_no_json_is_refused_with_its_place(void **state)
         {"\"\\ud83d\"", "a wrong escape in a string"},
         {"\"\\ude00\"", "a wrong escape in a string"},
         {"\"\\ud83d\\u0041\"", "a wrong escape in a string"},
+        {"\"\\ud83d\\ue000\"", "a wrong escape in a string"},
         {"01", "more text behind the JSON value at byte 2"},
         {"-", "a digit is missing at byte 2"},
         {"1.", "a digit is missing behind the point at byte 3"},
