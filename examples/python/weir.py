@@ -59,6 +59,14 @@ class _DedupId(ctypes.Structure):
                 ("message", ctypes.c_char_p), ("message_len", ctypes.c_size_t)]
 
 
+def _engine():
+    """What gives the endpoints file: and memory: to libweir; None where it is not installed."""
+    try:
+        return ctypes.CDLL("libweir-engine.so.0")
+    except OSError:
+        return None
+
+
 _lib.weir_status_name.restype = ctypes.c_char_p
 _lib.weir_free.argtypes = [ctypes.c_void_p]
 for _name in ("weir_client_close", "weir_outbox_close", "weir_dedup_close"):
@@ -83,7 +91,8 @@ def _answer(function, *arguments):
 
 
 class Client:
-    """Thread-safe; must not be used after fork(). "file:DIR" and "memory:" are the engine inside."""
+    """Thread-safe; must not be used after fork(). "file:DIR" and "memory:" are the engine inside
+    (libweir-engine)."""
 
     def __init__(self, endpoint=None, region=None):
         self.handle = ctypes.c_void_p()
@@ -91,7 +100,9 @@ class Client:
         options = _ClientOptions(struct_size=ctypes.sizeof(_ClientOptions),
                                  endpoint_url=endpoint and endpoint.encode(),
                                  region=region and region.encode())
-        _checked(_lib.weir_engine_register)
+        engine = _engine() if (endpoint or "").startswith(("file:", "memory:")) else None
+        if engine is not None:
+            _checked(engine.weir_engine_register)
         _checked(_lib.weir_client_open, ctypes.byref(options), ctypes.byref(self.handle))
 
     def call(self, operation, document):

@@ -15,6 +15,10 @@
  * without it every acknowledged write survives both.
  *
  * Threads: a client is thread-safe. It has threads of its own; it must not be used after fork().
+ * Over HTTP a synchronous call runs in its caller's thread, on a connection that it has to itself:
+ * at most 256 at a time, of which up to 64 are kept for later calls, each for a minute or so. One
+ * call after another uses the same. Asynchronous calls, and synchronous ones beyond 256, share a
+ * thread of the client's and at most 256 further connections.
  * Strings are pointer and length where they may hold anything, NUL-terminated where they are names
  * in options. Results are written only on success.
  */

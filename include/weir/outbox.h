@@ -36,7 +36,8 @@
  * Attributes that are not used are absent, in both.
  *
  * Order: the messages of one key in order of commit in `partitioned`, those of one transaction in
- * the order they were staged. In `by-message` only what carries a `sequence` has an order.
+ * the order they were staged. The rows of `by-message` have none; a `sequence` is stored with them,
+ * and the relay does not wait by it.
  *
  * Threads: an outbox is thread-safe. Results are written only on success.
  */

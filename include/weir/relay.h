@@ -9,9 +9,10 @@
  *
  *     stream ─► outbox rows ─► lanes by key ─► sink ─► mark ─► position
  *
- * What is promised. Per key, first deliveries are in the order of commit; a redelivery after a
- * failure repeats a contiguous run. A message is published before it is marked, and marked before
- * the position passes it. Duplicates appear only where the sink cannot drop them.
+ * What is promised. In layout `partitioned`, first deliveries of one key are in the order of
+ * commit; a redelivery after a failure repeats a contiguous run. The rows of `by-message` have no
+ * order (weir_relay_order says which of the two holds). A message is published before it is marked,
+ * and marked before the position passes it. Duplicates appear only where the sink cannot drop them.
  *
  * Threads: open, run and close from one thread; stop and status from any, stop also from a signal
  * handler.
@@ -28,22 +29,18 @@ struct weir_relay;
 
 struct weir_relay_options {
     uint32_t struct_size; /* set by WEIR_RELAY_OPTIONS_INIT; 0 is an error */
-    enum weir_mark mark;
-    const char *name;           /* of the pipeline: its positions; NULL: "relay" */
-    const char *table;          /* the outbox; NULL: "outbox" */
-    const char *partition_name; /* NULL: "pk" */
-    const char *sort_name;      /* NULL: "sk" */
-    const char *ttl_name;       /* NULL: "ttl" */
-    int64_t retention_s;        /* as weir_outbox_options */
-    const char *position_table; /* NULL: "weir-positions" */
-    uint32_t start_now;         /* 1: without a stored position begin with what comes; 0: with all
-                                   that is retained */
-    uint32_t once;              /* 1: run ends when everything up to now is delivered */
-    uint32_t drain_ms;          /* for stop: finish what is in hand within; 0: 10000 */
-    uint32_t lanes;             /* messages of different keys in flight at once; 0: 1024 */
-    uint32_t retry_first_ms;    /* waiting after a failure of the sink; 0: 200 */
-    uint32_t retry_max_ms;      /* ... doubling up to; 0: 10000 */
-    uint32_t retry_attempts;    /* of a message that its sink rejects; 0: 3 */
+    uint32_t start_now;   /* 1: without a stored position begin with what comes; 0: with all that
+                             is retained */
+    const char *name;     /* of the pipeline: its positions; NULL: "relay" */
+    const struct weir_outbox_options *outbox; /* as it was opened: table, layout, names, retention
+                                                 and mark; read by open alone. NULL: defaults */
+    const char *position_table;               /* NULL: "weir-positions" */
+    uint32_t once;           /* 1: run ends when everything up to now is delivered */
+    uint32_t drain_ms;       /* for stop: finish what is in hand within; 0: 10000 */
+    uint32_t lanes;          /* messages of different keys in flight at once; 0: 1024 */
+    uint32_t retry_first_ms; /* waiting after a failure of the sink; 0: 200 */
+    uint32_t retry_max_ms;   /* ... doubling up to; 0: 10000 */
+    uint32_t retry_attempts; /* of a message that its sink rejects; 0: 3 */
 };
 
 /* clang-format off */
@@ -51,9 +48,9 @@ struct weir_relay_options {
 /* clang-format on */
 
 /*
- * A relay from an outbox on `client` to a sink by name ("stdout", "file", "redis") with settings as
- * "name=value" texts, settings_count of them. Client must outlive it. WEIR_CONFIG names what is
- * wrong.
+ * A relay from an outbox on `client`, of any layout and names, to a sink by name ("stdout", "file",
+ * "redis") with settings as "name=value" texts, settings_count of them. Client must outlive it.
+ * WEIR_CONFIG names what is wrong.
  */
 WEIR_API enum weir_status weir_relay_open(struct weir_client *client,
                                           const struct weir_relay_options *options,
@@ -78,6 +75,15 @@ WEIR_API enum weir_status weir_relay_run(struct weir_relay *relay, struct weir_e
 /* Asks run to end: stops reading, finishes or abandons what is in hand within drain_ms, stores the
  * positions. Async-signal-safe. */
 WEIR_API void weir_relay_stop(struct weir_relay *relay);
+
+/* What first deliveries promise of their order. */
+enum weir_relay_order {
+    WEIR_ORDER_NONE = 0,    /* `by-message`: each row for itself */
+    WEIR_ORDER_PER_KEY = 1, /* `partitioned`: the messages of one key as they were committed, those
+                               of one transaction as its stream has them, which on weir's engine
+                               is as they were staged */
+};
+WEIR_API enum weir_relay_order weir_relay_promised_order(const struct weir_relay *relay);
 
 struct weir_relay_status {
     uint64_t delivered;  /* messages acknowledged by the sink, duplicates included */

@@ -65,9 +65,15 @@ extern const struct cli_option cli_common_options[];
 bool cli_group_exists(const char *word);
 /* NULL when there is none; group NULL for a command of one word. */
 const struct cli_command *cli_find_command(const char *group, const char *name);
+/* Fills in that there is no such command (second NULL: of one word), and which may be meant:
+ * WEIR_INVALID_ARGUMENT. */
+enum weir_status cli_no_command(const char *first, const char *second, struct weir_error *err);
 /* The command's option, or the common one, of that name or letter, without dashes; NULL: none. */
 const struct cli_option *cli_find_option(const struct cli_command *command, const char *name,
                                          size_t len);
+/* The letter that means the option in this command (NULL: in general): 0 where there is none, or a
+ * common one's was taken by an option of the command's own. */
+char cli_letter(const struct cli_command *command, const struct cli_option *option);
 /* Parses; 0, or an exit code after saying on stderr what is wrong and what would be right. */
 int cli_parse(int argc, char **argv, struct cli_args *ret_args);
 /* The last value given, NULL if none. */
@@ -111,6 +117,8 @@ extern const size_t cli_exit_count;
 /* Writes the document to stdout as one line. False (and a message) when stdout took it not. */
 bool cli_print_json(const struct weir_value *document);
 bool cli_print_text(const char *text, size_t len);
+/* Whether stdout is a pipe that nobody reads any more. */
+bool cli_reader_gone(void);
 /* Flushes stdout; `code`, or 1 after saying so when a result could not be written. A reader that
  * went away has seen enough. */
 int cli_finish(int code);
@@ -122,12 +130,14 @@ struct config;
 /* --config, which must be there, or weir.yaml, without which *ret_config is NULL. */
 enum weir_status cli_load_config(const struct cli_args *args, struct arena *a,
                                  struct config **ret_config, struct weir_error *err);
-/* What a client is opened with: --endpoint-url, --region, --profile and --request-timeout, then the
- * configuration's (NULL: none), then the environment's. The texts are theirs. */
+/* What a client is opened with: --endpoint-url, --region, --profile and --request-timeout; the
+ * configuration's endpoint and region (NULL: none) where neither the command line nor the
+ * environment says; what is left to the client is NULL. The texts are theirs. */
 enum weir_status cli_client_options(const struct cli_args *args, const struct config *config,
                                     struct weir_client_options *ret_options,
                                     struct weir_error *err);
-/* Opens it. */
+/* Opens it. Without a configuration the one of --config or weir.yaml is read where it may decide.
+ */
 enum weir_status cli_open_client(const struct cli_args *args, const struct config *config,
                                  struct weir_client **ret_client, struct weir_error *err);
 
@@ -167,7 +177,11 @@ CLI_COMMAND(item_scan);
 CLI_COMMAND(item_update);
 CLI_COMMAND(man);
 CLI_COMMAND(outbox_ls);
+CLI_COMMAND(outbox_mark);
+CLI_COMMAND(outbox_purge);
 CLI_COMMAND(outbox_put);
+CLI_COMMAND(outbox_retry);
+CLI_COMMAND(outbox_show);
 CLI_COMMAND(outbox_stats);
 CLI_COMMAND(relay_run);
 CLI_COMMAND(serve);

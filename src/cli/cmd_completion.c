@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "cli/completion.h"
 
 /* bash cuts words at "=" and ":", too; they are joined again where no blank was between. */
@@ -98,6 +99,8 @@ int cmd_completion(const struct cli_args *args)
             return 0;
         }
     }
-    fprintf(stderr, "weir: weir completion SHELL: the shell is bash, zsh or fish\n");
-    return cli_exit_code(WEIR_INVALID_ARGUMENT);
+    struct weir_error err = {0};
+    (void)error_set(&err, WEIR_INVALID_ARGUMENT, "the shell is \"%.80s\": bash, zsh or fish",
+                    shell);
+    return cli_fail(args, WEIR_INVALID_ARGUMENT, &err);
 }

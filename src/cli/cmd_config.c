@@ -32,6 +32,9 @@ static void describe_type(const struct config_key *key, char *to, size_t size)
     case CONFIG_MAP:
         snprintf(to, size, "keys");
         break;
+    case CONFIG_TEXTS:
+        snprintf(to, size, "keys of your own, each with a text");
+        break;
     }
     for (char *bar = to; (bar = strchr(bar, '|')) != NULL; bar++) {
         *bar = ',';

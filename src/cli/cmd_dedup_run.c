@@ -31,7 +31,7 @@
 
 const struct cli_option cmd_dedup_run_options[] = {
     CLI_DEDUP_TABLE,
-    {"lease", 0, "TIME", "renewed while the command runs; after a crash it keeps others out (60s)"},
+    {"lease", 0, "TIME", "renewed while the command runs; outlives a crash so long (60s)"},
     {"retention", 0, "TIME", "how long it is remembered: 1h, 7d (1h)"},
     {0},
 };

@@ -19,7 +19,6 @@
 
 const struct cli_option cmd_dev_options[] = {
     CLI_SERVER_OPTIONS,
-    {"config", 'f', "FILE", "configuration (weir.yaml, if it is there)"},
     {0},
 };
 
@@ -56,9 +55,11 @@ static enum weir_status prepare_outboxes(struct dev *dev, struct weir_error *err
 {
     enum weir_status status = WEIR_OK;
     for (uint32_t i = 0; status == WEIR_OK && i < config_count(dev->config, "outboxes"); i++) {
-        struct weir_outbox_options options = WEIR_OUTBOX_OPTIONS_INIT;
-        outbox_setup_read(dev->config, i, &options);
-        status = outbox_setup_prepare(dev->client, &options, err);
+        struct weir_outbox_options options;
+        status = outbox_setup_read(dev->arena, dev->config, i, &options, err);
+        if (status == WEIR_OK) {
+            status = outbox_setup_prepare(dev->client, &options, err);
+        }
     }
     return status;
 }
@@ -92,7 +93,8 @@ static enum weir_status start_relay(struct dev *dev, uint32_t index, struct weir
     }
     r->running = status == WEIR_OK;
     if (r->running) {
-        log_event(LOG_INFO, "relaying", "relay", r->name, NULL);
+        log_event(LOG_INFO, "relaying", "relay", r->name, "order", relay_setup_order(r->relay),
+                  NULL);
     }
     return status;
 }
@@ -164,15 +166,24 @@ static enum weir_status start(struct dev *dev, const struct cli_args *args, stru
     return status == WEIR_OK ? start_relays(dev, err) : status;
 }
 
-static void print_environment(const struct dev *dev)
+/* A server that checks signatures takes the keys of its file alone, which are not for printing. */
+static void print_environment(const struct dev *dev, const struct cli_args *args)
 {
+    const char *region = cli_get(args, "region");
+    region = region != NULL ? region : config_text(dev->config, "region");
+    region = region != NULL ? region : "us-east-1";
+    bool any_keys = dev->host.keys == NULL;
     fprintf(stderr,
             "\nFor AWS SDKs and the AWS CLI:\n\n"
             "  export AWS_ENDPOINT_URL_DYNAMODB=%s \\\n"
             "         AWS_ENDPOINT_URL_DYNAMODB_STREAMS=%s \\\n"
-            "         AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 \\\n"
-            "         AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n",
-            dev->host.endpoint, dev->host.endpoint);
+            "         AWS_REGION=%s AWS_DEFAULT_REGION=%s%s\n",
+            dev->host.endpoint, dev->host.endpoint, region, region, any_keys ? " \\" : "");
+    fprintf(stderr, "%s\n\n",
+            any_keys
+                ? "         AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local"
+                : "\nand AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: one of the access keys that "
+                  "the server takes.");
 }
 
 int cmd_dev(const struct cli_args *args)
@@ -188,7 +199,7 @@ int cmd_dev(const struct cli_args *args)
     }
     if (status == WEIR_OK) {
         if (!cli_has(args, "quiet")) {
-            print_environment(&dev);
+            print_environment(&dev, args);
         }
         while (sem_wait(&stop_wanted) != 0) {
         }

@@ -15,7 +15,6 @@
 #define BOUND_STEPS 10 /* of their time-out, for the whole */
 
 const struct cli_option cmd_doctor_options[] = {
-    {"config", 'f', "FILE", "configuration (weir.yaml, if it is there)"},
     {"data", 'd', "DIR", "folder of the engine's data (.weir)"},
     {"offline", 0, NULL, "only what can be known without any traffic"},
     {0},

@@ -16,7 +16,6 @@
 #define LOCAL_KEY "local"
 
 const struct cli_option cmd_env_options[] = {
-    {"config", 'f', "FILE", "configuration (weir.yaml, if it is there)"},
     {"shell", 's', "bash|zsh|fish", "whose syntax (bash)"},
     {0},
 };
@@ -72,7 +71,8 @@ static enum weir_status check_endpoint(const char *url, bool *ret_local, struct 
     return status;
 }
 
-static void fill(struct list *list, const char *url, const char *region, bool local)
+/* `keys`: the server is on this machine and takes any pair of keys. */
+static void fill(struct list *list, const char *url, const char *region, bool local, bool keys)
 {
     region = region == NULL && local ? LOCAL_REGION : region;
     add(list, "AWS_ENDPOINT_URL_DYNAMODB", url);
@@ -81,7 +81,7 @@ static void fill(struct list *list, const char *url, const char *region, bool lo
         add(list, "AWS_REGION", region);
         add(list, "AWS_DEFAULT_REGION", region);
     }
-    if (local) {
+    if (keys) {
         add(list, "AWS_ACCESS_KEY_ID", LOCAL_KEY);
         add(list, "AWS_SECRET_ACCESS_KEY", LOCAL_KEY);
         add(list, "AWS_SESSION_TOKEN", NULL);
@@ -148,7 +148,15 @@ static enum weir_status run(struct arena *a, const struct cli_args *args, struct
     if (status != WEIR_OK) {
         return status;
     }
-    fill(&list, url, region != NULL ? region : config_text(config, "region"), local);
+    const char *keys_file = local ? config_text(config, "server.require_signature") : NULL;
+    fill(&list, url, region != NULL ? region : config_text(config, "region"), local,
+         local && keys_file == NULL);
+    if (keys_file != NULL && !cli_has(args, "quiet")) {
+        fprintf(stderr,
+                "weir: by weir.yaml the server takes only calls signed with a key of %s: set "
+                "AWS_ACCESS_KEY_ID\nweir: and AWS_SECRET_ACCESS_KEY to one of them\n",
+                keys_file);
+    }
     if (cli_json(args)) {
         print_json(a, &list);
     } else {

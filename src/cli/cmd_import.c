@@ -10,7 +10,7 @@
 const struct cli_option cmd_import_options[] = {
     {"format", 'f', FORMAT_CHOICES, "of the file (csv if it ends in .csv, else jsonl)"},
     {"types", 0, "NAME:TYPE,...", "types of CSV columns: total:N,tags:SS (others are text)"},
-    {"infer", 0, NULL, "take CSV cells that read as JSON for that: numbers, true, null, [...]"},
+    {"infer", 0, NULL, "take CSV cells that read as JSON for it: numbers, true, [...]"},
     {"on-error", 0, "stop|skip", "what to do after a line that is wrong (stop)"},
     {"dry-run", 0, NULL, "read and check all of it, write nothing"},
     {0},

@@ -79,7 +79,8 @@ static void name_line(FILE *to, const char *name, const char *summary)
     fputc('\n', to);
 }
 
-static void option_list(FILE *to, const char *name, const struct cli_option *options)
+static void option_list(FILE *to, const char *name, const struct cli_command *command,
+                        const struct cli_option *options)
 {
     if (options == NULL || options->name == NULL) {
         return;
@@ -87,7 +88,7 @@ static void option_list(FILE *to, const char *name, const struct cli_option *opt
     heading(to, name);
     for (; options->name != NULL; options++) {
         fputs(".TP\n", to);
-        if (options->letter != 0) {
+        if (cli_letter(command, options) != 0) {
             fprintf(to, "\\fB\\-%c\\fR, ", options->letter);
         }
         fputs("\\fB\\-\\-", to);
@@ -99,7 +100,7 @@ static void option_list(FILE *to, const char *name, const struct cli_option *opt
             fputs("\\fR", to);
         }
         fputc('\n', to);
-        put(to, options->help[0] == '\0' ? "A text." : options->help);
+        put(to, options->help);
         fputc('\n', to);
     }
 }
@@ -142,7 +143,7 @@ static void main_page(FILE *to)
         put(to, cli_commands[i].summary);
         fputc('\n', to);
     }
-    option_list(to, "OPTIONS OF EVERY COMMAND", cli_common_options);
+    option_list(to, "OPTIONS OF EVERY COMMAND", NULL, cli_common_options);
     exits(to);
     heading(to, "ENVIRONMENT");
     put(to, "Endpoint, region, profile and credentials come from the AWS_ variables as AWS's own "
@@ -182,8 +183,8 @@ static void command_page(FILE *to, const struct cli_command *command)
         put(to, command->details);
         fputc('\n', to);
     }
-    option_list(to, "OPTIONS", command->options);
-    option_list(to, "OPTIONS OF EVERY COMMAND", cli_common_options);
+    option_list(to, "OPTIONS", command, command->options);
+    option_list(to, "OPTIONS OF EVERY COMMAND", command, cli_common_options);
     exits(to);
     heading(to, "SEE ALSO");
     fputs("\\fBweir\\fR(1), \\fBweir.yaml\\fR(5)\n", to);
@@ -320,8 +321,10 @@ int cmd_man(const struct cli_args *args)
         (void)write_one(stdout, args); /* there is no man here that could show it */
     }
     if (!found) {
-        fprintf(stderr, "weir: there is no page of this command; see weir help\n");
-        return cli_exit_code(WEIR_INVALID_ARGUMENT);
+        return cli_fail(
+            args,
+            cli_no_command(args->words[0], args->word_count > 1 ? args->words[1] : NULL, &err),
+            &err);
     }
     return 0;
 }

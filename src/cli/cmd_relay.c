@@ -10,12 +10,12 @@
 #define ARENA_BYTES (16 * 1024 * 1024)
 
 const struct cli_option cmd_relay_run_options[] = {
-    {"config", 'f', "FILE", "configuration (weir.yaml, if it is there)"},
     {"name", 0, "RELAY", "which relay of the configuration; without one: its positions' name"},
     {"outbox", 0, "TABLE", "the outbox's table (outbox)"},
     {"to", 0, "SINK", "stdout, file or redis"},
     {"set", 0, "NAME=VALUE", "a setting of the sink; may be repeated"},
-    {"mark", 0, "update|none", "whether rows are marked as published (update)"},
+    {"layout", 0, "partitioned|by-message", "of the outbox, where weir.yaml does not say"},
+    {"mark", 0, "update|delete|none", "what becomes of a published row (update)"},
     {"start", 0, "horizon|now", "where to begin without a stored position (horizon)"},
     {"once", 0, NULL, "end when everything up to now is delivered"},
     {0},
@@ -43,7 +43,7 @@ static void stop(void *unused)
     pthread_mutex_unlock(&relay_mu);
 }
 
-static void report(const struct cli_args *args, struct arena *a,
+static void report(const struct cli_args *args, struct arena *a, const char *order,
                    const struct weir_relay_status *status)
 {
     char delivered[32], duplicates[32], lag[32];
@@ -63,6 +63,7 @@ static void report(const struct cli_args *args, struct arena *a,
     value_add_int(a, document, "retries", (int64_t)status->retries);
     value_add_int(a, document, "rejected", (int64_t)status->rejected);
     value_add_int(a, document, "lagMs", status->lag_ms);
+    value_add_str(a, document, "order", bytes_str(order));
     if (document != NULL) {
         struct buf text;
         buf_init(&text, 4096);
@@ -72,19 +73,25 @@ static void report(const struct cli_args *args, struct arena *a,
     }
 }
 
+/* What first deliveries promised, for programs. */
+static const char *order_name(const struct weir_relay *relay)
+{
+    return weir_relay_promised_order(relay) == WEIR_ORDER_PER_KEY ? "per-key" : "none";
+}
+
 static enum weir_status run(struct weir_relay *relay, const char *name, const struct cli_args *args,
                             struct arena *a, struct weir_error *err)
 {
     struct relay_watch watch = {.relay = relay, .name = name, .progress = cli_progress(args)};
     enum weir_status status = relay_watch_start(&watch, err);
     if (status == WEIR_OK) {
-        log_event(LOG_INFO, "relaying", "relay", name, NULL);
+        log_event(LOG_INFO, "relaying", "relay", name, "order", relay_setup_order(relay), NULL);
         status = weir_relay_run(relay, err);
     }
     relay_watch_stop(&watch);
     struct weir_relay_status figures;
     weir_relay_read_status(relay, &figures);
-    report(args, a, &figures);
+    report(args, a, order_name(relay), &figures);
     return status;
 }
 

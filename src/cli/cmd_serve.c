@@ -9,7 +9,6 @@
 
 const struct cli_option cmd_serve_options[] = {
     CLI_SERVER_OPTIONS,
-    {"config", 'f', "FILE", "configuration, for its server keys (weir.yaml, if it is there)"},
     {0},
 };
 

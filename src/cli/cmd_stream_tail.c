@@ -6,13 +6,15 @@
 
 #include "base/error.h"
 #include "cli/cli.h"
+#include "client/client.h"
 #include "feed/feed.h"
 
 #define LINE_MAX_BYTES (16 * 1024 * 1024)
+#define REACH_ARENA_BYTES ((size_t)16 * 1024 * 1024)
 
 const struct cli_option cmd_stream_tail_options[] = {
     {"follow", 'f', NULL, "go on with changes as they come"},
-    {"from", 0, "PLACE", "trim (all that is retained) or latest"},
+    {"from", 0, "trim|latest", "the oldest record that is retained, or what comes now (trim)"},
     {"max", 'n', "N", "end after so many records"},
     {0},
 };
@@ -105,6 +107,21 @@ static void on_failed(void *arg, enum weir_status status, const struct weir_erro
     stop(tail);
 }
 
+/* The feed waits for a service that cannot be reached, for as long as it takes; a person at a
+ * terminal wants to know at once. */
+static enum weir_status reach(struct weir_client *client, const char *table, struct weir_error *err)
+{
+    struct weir_value *response = NULL;
+    struct arena *a = arena_new(REACH_ARENA_BYTES);
+    struct weir_value *request = value_new_map(a, VALUE_PLAIN);
+    value_add_str(a, request, "TableName", bytes_str(table));
+    enum weir_status status =
+        request == NULL ? error_set(err, WEIR_NO_MEMORY, "no memory for the request")
+                        : client_call(client, "DescribeTable", request, a, &response, NULL, err);
+    arena_free(a);
+    return status == WEIR_OK ? WEIR_OK : error_wrap(err, status, "table %s", table);
+}
+
 /* ---- running --------------------------------------------------------------------------------- */
 
 static void wanted(void *arg)
@@ -138,10 +155,10 @@ static enum weir_status open_and_run(const struct cli_args *args, struct weir_cl
         .start = from != NULL && strcmp(from, "latest") == 0 ? FEED_START_NOW : FEED_START_HORIZON,
         .handler = {.on_batch = on_batch, .on_failed = on_failed, .on_tip = on_tip, .arg = tail},
     };
-    if (from != NULL && strcmp(from, "latest") != 0 && strcmp(from, "trim") != 0) {
-        return error_set(err, WEIR_INVALID_ARGUMENT, "--from is \"%s\": trim or latest", from);
+    enum weir_status status = reach(client, options.table, err);
+    if (status == WEIR_OK) {
+        status = feed_new(&options, &tail->feed, err);
     }
-    enum weir_status status = feed_new(&options, &tail->feed, err);
     if (status == WEIR_OK) {
         status = cli_on_stop(wanted, tail->loop, err);
     }

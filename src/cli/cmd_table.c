@@ -145,7 +145,7 @@ int cmd_table_wait(const struct cli_args *args)
     struct data_session s;
     int64_t timeout_ms = 0;
     const char *state = args->word_count > 1 ? args->words[1] : "active";
-    enum weir_status status = data_open(&s, args);
+    enum weir_status status = data_begin(&s, args);
     if (status == WEIR_OK && (args->word_count < 1 || args->word_count > 2)) {
         status = data_usage(&s, "one table, and perhaps a state");
     }
@@ -154,6 +154,9 @@ int cmd_table_wait(const struct cli_args *args)
     }
     if (status == WEIR_OK) {
         status = table_timeout(&s, &timeout_ms);
+    }
+    if (status == WEIR_OK) {
+        status = data_connect(&s);
     }
     if (status == WEIR_OK) {
         status = table_wait(&s, args->words[0], strcmp(state, "gone") == 0, timeout_ms, NULL);

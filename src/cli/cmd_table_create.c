@@ -338,9 +338,12 @@ int cmd_table_create(const struct cli_args *args)
     struct weir_value *request = NULL;
     const struct weir_value *table = NULL;
     const char *ttl = NULL;
-    enum weir_status status = data_open(&s, args);
+    enum weir_status status = data_begin(&s, args);
     if (status == WEIR_OK) {
         status = table_create_request(&s, &request, &ttl);
+    }
+    if (status == WEIR_OK) {
+        status = data_connect(&s);
     }
     if (status == WEIR_OK) {
         status = table_create(&s, request, ttl, &table);

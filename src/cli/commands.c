@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 
 const struct cli_option cli_common_options[] = {
+    {"config", 'f', "FILE", "configuration (weir.yaml, if it is there)"},
     {"endpoint-url", 0, "URL", "where tables are: http(s)://..., file:DIR, memory:"},
     {"region", 0, "REGION", "AWS region"},
     {"profile", 0, "PROFILE", "of AWS's configuration files; before keys of the environment"},
@@ -32,15 +33,46 @@ const struct cli_command cli_commands[] = {
      "the\n"
      "position and exits 0; a kill at any moment loses nothing.",
      cmd_relay_run_options, cmd_relay_run},
-    {"outbox", "put", "KEY", "add one message", NULL, cmd_outbox_put_options, cmd_outbox_put},
+    {"outbox", "put", "[KEY]", "add one message, or many",
+     "With --many each line of standard input is a message: {\"key\": ..., \"type\": ..., "
+     "\"payload\":\n"
+     "...} with id, headers, destination, contentType, aggregateId, aggregateType, correlationId,\n"
+     "causationId, traceparent, tracestate, createdAt and sequence where wanted; a payload that is "
+     "no\n"
+     "text is stored as JSON, payloadBase64 as bytes. Prints an id per line; exits 1 when some "
+     "were\n"
+     "not added, each named. What exists already stays as it is, so a file can be put again.",
+     cmd_outbox_put_options, cmd_outbox_put},
     {"outbox", "ls", NULL, "list pending messages, oldest first", NULL, cmd_outbox_ls_options,
      cmd_outbox_ls},
-    {"outbox", "stats", NULL, "count pending and published messages", NULL,
+    {"outbox", "show", "[KEY] ID", "print one message",
+     "Exits 3 when there is none. In layout by-message the id alone names it.",
+     cmd_outbox_show_options, cmd_outbox_show},
+    {"outbox", "stats", NULL, "count pending and published messages",
+     "Reads the whole table. --max-age makes it a check: exit 1 when the oldest is older.",
      cmd_outbox_stats_options, cmd_outbox_stats},
+    {"outbox", "retry", "[[KEY] ID]", "make the relay see messages again",
+     "One message, or with --stuck-for all that are pending for so long, oldest first. A relay "
+     "that\n"
+     "holds a message at this moment publishes it twice, with the same id. Exits 3 when there is "
+     "no\n"
+     "such message, 4 when it is published.",
+     cmd_outbox_retry_options, cmd_outbox_retry},
+    {"outbox", "mark", "[[KEY] ID]", "mark messages as published",
+     "One message, or those that the lines of standard input name: KEY, a tab, ID, or a JSON "
+     "object\n"
+     "with key and id. Lines go in transactions of 100, each marked whole or not at all; exits 1 "
+     "when\n"
+     "some were not, each named. With mark: delete the rows are deleted.",
+     cmd_outbox_mark_options, cmd_outbox_mark},
+    {"outbox", "purge", NULL, "delete messages that were published before a time",
+     "Asks on a terminal; elsewhere --yes is needed. Pending messages stay.",
+     cmd_outbox_purge_options, cmd_outbox_purge},
     {"stream", "ls", "[TABLE]", "list streams", NULL, NULL, cmd_stream_ls},
     {"stream", "desc", "TABLE", "describe a table's stream and its shards", NULL, NULL,
      cmd_stream_desc},
-    {"stream", "tail", "TABLE", "print a stream's records as JSON lines", NULL,
+    {"stream", "tail", "TABLE", "print a stream's records as JSON lines",
+     "Ends with what there is now, or goes on with --follow. Keeps no position.",
      cmd_stream_tail_options, cmd_stream_tail},
     {"dedup", "check", "WORKER MESSAGE", "whether a worker has processed a message",
      "Prints new and exits 0, or prints duplicate and exits 4. A claim that is not completed is "
@@ -79,7 +111,7 @@ const struct cli_command cli_commands[] = {
     {"table", "desc", "TABLE", "describe a table, its indexes and its TTL",
      "--output json prints DescribeTable's Table and DescribeTimeToLive's TimeToLiveDescription.",
      NULL, cmd_table_desc},
-    {"table", "create", "TABLE", "create a table and wait until it is ACTIVE",
+    {"table", "create", "[TABLE]", "create a table and wait until it is ACTIVE",
      "weir table create orders --key pk:S --sort sk:N --index by-day=day:S,at:N --stream "
      "new-and-old",
      cmd_table_create_options, cmd_table_create},
@@ -131,13 +163,13 @@ const struct cli_command cli_commands[] = {
      cmd_export_options, cmd_export},
     {"config", "keys", NULL, "the keys of weir.yaml", NULL, cmd_config_keys_options,
      cmd_config_keys},
-    {NULL, "doctor", NULL, "which endpoint and credentials are used, why, and what does not work",
+    {NULL, "doctor", NULL, "which endpoint and credentials are used, and what fails",
      "Shows every place that could decide, in order, then tries each step: reaching the endpoint,\n"
      "clock, credentials, the tables and sinks of weir.yaml, the data folder. Each request has\n"
      "--request-timeout (3s), the whole ten times that.\n"
      "Exits 0 when nothing fails, 1 when something does, 78 when the configuration is wrong.",
      cmd_doctor_options, cmd_doctor},
-    {NULL, "env", NULL, "lines for a shell: where AWS's SDKs and command line find the tables",
+    {NULL, "env", NULL, "where AWS's SDKs find the tables, as lines for a shell",
      "eval \"$(weir env)\" sets endpoint and region, and for a server on this machine keys that "
      "it\n"
      "takes. The endpoint is --endpoint-url, weir.yaml's, or where weir serve listens by default.\n"

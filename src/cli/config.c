@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "cli/config_internal.h"
+#include "cli/nearest.h"
 
 #define DEPTH_MAX 16
 
@@ -30,31 +31,6 @@ static enum weir_status error_at(struct walk *w, const yaml_node_t *node, const 
 {
     return error_set(w->err, WEIR_CONFIG, "%s:%zu:%zu: %s", w->config->file,
                      node->start_mark.line + 1, node->start_mark.column + 1, what);
-}
-
-/* Edits between two short words (Levenshtein), for "nearest". */
-static unsigned distance(const char *a, const char *b)
-{
-    unsigned row[64];
-    size_t b_len = strlen(b);
-    if (b_len >= sizeof(row) / sizeof(row[0])) {
-        return 1000;
-    }
-    for (unsigned j = 0; j <= b_len; j++) {
-        row[j] = j;
-    }
-    for (unsigned i = 1; a[i - 1] != '\0'; i++) {
-        unsigned diagonal = row[0];
-        row[0] = i;
-        for (unsigned j = 1; j <= b_len; j++) {
-            unsigned above = row[j];
-            unsigned replace = diagonal + (a[i - 1] != b[j - 1]);
-            unsigned best = above < row[j - 1] ? above : row[j - 1];
-            row[j] = replace < best + 1 ? replace : best + 1;
-            diagonal = above;
-        }
-    }
-    return row[b_len];
 }
 
 /* The name of a key directly below the pattern, or NULL if the key is elsewhere. */
@@ -77,19 +53,17 @@ static const char *name_below(const struct config_key *key, const char *pattern)
 static enum weir_status unknown_key(struct walk *w, const yaml_node_t *node, const char *pattern,
                                     const char *name)
 {
-    const char *nearest = NULL;
-    unsigned best = 1000;
+    struct nearest nearest = nearest_to(name);
     for (size_t i = 0; config_key_at(i) != NULL; i++) {
         const char *candidate = name_below(config_key_at(i), pattern);
-        if (candidate != NULL && distance(name, candidate) < best) {
-            best = distance(name, candidate);
-            nearest = candidate;
+        if (candidate != NULL) {
+            nearest_offer(&nearest, candidate);
         }
     }
     char what[256];
     snprintf(what, sizeof(what), "unknown key \"%.80s\"%s%.80s%s", name,
-             nearest == NULL ? "" : "; did you mean \"", nearest == NULL ? "" : nearest,
-             nearest == NULL ? "" : "\"?");
+             nearest.best == NULL ? "" : "; did you mean \"",
+             nearest.best == NULL ? "" : nearest.best, nearest.best == NULL ? "" : "\"?");
     return error_at(w, node, what);
 }
 
@@ -148,10 +122,67 @@ static enum weir_status walk_pair(struct walk *w, const yaml_node_t *key, const 
     return walk_node(w, value, child, child_pattern, depth);
 }
 
+/* The scalar's text, its variables replaced. */
+static enum weir_status read_scalar(struct walk *w, const yaml_node_t *node, char **ret_text)
+{
+    char what[CONFIG_WHAT_BYTES];
+    const char *raw = (const char *)node->data.scalar.value;
+    if (strlen(raw) != node->data.scalar.length) {
+        return error_at(w, node, "a zero byte in a text");
+    }
+    enum weir_status status = config_expand(w->arena, raw, ret_text, what);
+    if (status == WEIR_NO_MEMORY) {
+        return error_set(w->err, status, "no memory for the configuration");
+    }
+    return status == WEIR_OK ? WEIR_OK : error_at(w, node, what);
+}
+
+/* One of the user's own keys, and its text. */
+static enum weir_status walk_text(struct walk *w, const yaml_node_t *key, const yaml_node_t *value,
+                                  const char *path)
+{
+    char child[CONFIG_PATH_BYTES];
+    char *text = NULL;
+    if (key->type != YAML_SCALAR_NODE || key->data.scalar.length == 0) {
+        return error_at(w, key, "a key is a word");
+    }
+    const char *name = (const char *)key->data.scalar.value;
+    if (strlen(name) != key->data.scalar.length ||
+        (size_t)snprintf(child, sizeof(child), "%s.%s", path, name) >= sizeof(child)) {
+        return error_at(w, key, "this key is too long, or holds a zero byte");
+    }
+    if (is_set(w->config, child)) {
+        return error_at(w, key, "this key was set before");
+    }
+    if (value->type != YAML_SCALAR_NODE) {
+        return error_at(w, value, "a single value belongs here");
+    }
+    enum weir_status status = read_scalar(w, value, &text);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    return text[0] == '\0' ? error_at(w, value, "an empty text says nothing")
+                           : record(w, value, child, text, 0);
+}
+
+static enum weir_status walk_texts(struct walk *w, const yaml_node_t *node, const char *path)
+{
+    enum weir_status status = record(w, node, path, "", 0);
+    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         status == WEIR_OK && pair < node->data.mapping.pairs.top; pair++) {
+        status = walk_text(w, yaml_document_get_node(w->document, pair->key),
+                           yaml_document_get_node(w->document, pair->value), path);
+    }
+    return status;
+}
+
 static enum weir_status walk_map(struct walk *w, const yaml_node_t *node, const char *path,
                                  const char *pattern, unsigned depth)
 {
     const struct config_key *key = config_key_find(pattern);
+    if (key != NULL && key->type == CONFIG_TEXTS) {
+        return walk_texts(w, node, path);
+    }
     if (key != NULL && key->type != CONFIG_MAP) {
         return error_at(w, node, "a single value belongs here");
     }
@@ -222,19 +253,12 @@ static enum weir_status walk_scalar(struct walk *w, const yaml_node_t *node, con
 {
     char *text = NULL;
     char what[CONFIG_WHAT_BYTES];
-    const char *raw = (const char *)node->data.scalar.value;
-    if (strlen(raw) != node->data.scalar.length) {
-        return error_at(w, node, "a zero byte in a text");
-    }
-    enum weir_status status = config_expand(w->arena, raw, &text, what);
-    if (status == WEIR_NO_MEMORY) {
-        return error_set(w->err, status, "no memory for the configuration");
-    }
+    enum weir_status status = read_scalar(w, node, &text);
     if (status != WEIR_OK) {
-        return error_at(w, node, what);
+        return status;
     }
     const struct config_key *key = config_key_find(pattern);
-    if (key->type == CONFIG_MAP) {
+    if (key->type == CONFIG_MAP || key->type == CONFIG_TEXTS) {
         return walk_word(w, node, path, pattern, text);
     }
     return config_value_good(key, text, what) ? record(w, node, path, text, 0)

@@ -18,7 +18,14 @@
 #include "base/buf.h"
 #include "weir/error.h"
 
-enum config_type { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_DURATION_MS, CONFIG_CHOICE, CONFIG_MAP };
+enum config_type {
+    CONFIG_TEXT,
+    CONFIG_NUMBER,
+    CONFIG_DURATION_MS,
+    CONFIG_CHOICE,
+    CONFIG_MAP,
+    CONFIG_TEXTS, /* keys that are the user's own, dots in them too, each with a text */
+};
 
 /* One key: its path, with [] where a list stands. */
 struct config_key {
@@ -46,7 +53,8 @@ int64_t config_number(const struct config *config, const char *path, int64_t fal
 /* How many elements the list has ("relays"). */
 uint32_t config_count(const struct config *config, const char *path);
 
-/* Each entry whose path begins with `prefix` and goes on with one more name: its name and text. */
+/* Each entry whose path begins with `prefix` and goes on with one more name: its name and text.
+ * Below CONFIG_TEXTS that name is the user's. */
 struct config_child {
     const char *name;
     const char *text;

@@ -62,14 +62,22 @@ uint32_t config_count(const struct config *config, const char *path)
     return entry == NULL ? 0 : entry->element_count;
 }
 
-static const char *name_after(const struct config_entry *entry, const char *prefix)
+static bool has_free_names(const char *path)
+{
+    char pattern[CONFIG_PATH_BYTES + 1] = " ";
+    pattern_of(path, pattern + 1);
+    const struct config_key *key = config_key_find(pattern + 1);
+    return key != NULL && key->type == CONFIG_TEXTS;
+}
+
+static const char *name_after(const struct config_entry *entry, const char *prefix, bool is_free)
 {
     size_t len = strlen(prefix);
     if (strncmp(entry->path, prefix, len) != 0 || entry->path[len] != '.') {
         return NULL;
     }
     const char *name = entry->path + len + 1;
-    return strpbrk(name, ".[") == NULL ? name : NULL;
+    return is_free || strpbrk(name, ".[") == NULL ? name : NULL;
 }
 
 enum weir_status config_children(struct arena *a, const struct config *config, const char *prefix,
@@ -82,8 +90,9 @@ enum weir_status config_children(struct arena *a, const struct config *config, c
         return error_set(err, WEIR_NO_MEMORY, "no memory for the configuration");
     }
     uint32_t count = 0;
+    bool is_free = has_free_names(prefix);
     for (size_t i = 0; i < total; i++) {
-        const char *name = name_after(&config->entries[i], prefix);
+        const char *name = name_after(&config->entries[i], prefix, is_free);
         if (name != NULL) {
             children[count++] = (struct config_child){name, config->entries[i].text};
         }

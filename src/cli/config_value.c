@@ -157,6 +157,7 @@ bool config_value_good(const struct config_key *key, const char *text,
     int64_t number = 0;
     switch (key->type) {
     case CONFIG_MAP:
+    case CONFIG_TEXTS:
         snprintf(ret_what, CONFIG_WHAT_BYTES, "%s holds further keys, not a value", key->path);
         return false;
     case CONFIG_CHOICE:

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXIT_USAGE 64
+#include "base/error.h"
+
 #define ANSWER_SIZE 64
 
 int cli_confirm(const struct cli_args *args, const char *what)
@@ -17,8 +18,10 @@ int cli_confirm(const struct cli_args *args, const char *what)
         return 0;
     }
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-        fprintf(stderr, "weir: to %s needs --yes: there is no terminal to ask on\n", what);
-        return EXIT_USAGE;
+        struct weir_error err = {0};
+        (void)error_set(&err, WEIR_INVALID_ARGUMENT,
+                        "to %s needs --yes: there is no terminal to ask on", what);
+        return cli_fail(args, WEIR_INVALID_ARGUMENT, &err);
     }
     fprintf(stderr, "weir: %s? [y/N] ", what);
     fflush(stderr);

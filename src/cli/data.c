@@ -14,19 +14,31 @@
 
 #define READ_STEP_BYTES 65536
 
-enum weir_status data_open(struct data_session *s, const struct cli_args *args)
+enum weir_status data_begin(struct data_session *s, const struct cli_args *args)
 {
     *s = (struct data_session){.args = args, .arena = arena_new(DATA_ARENA_BYTES)};
-    if (s->arena == NULL) {
-        return error_set(&s->err, WEIR_NO_MEMORY, "no memory to begin with");
-    }
-    return cli_open_client(args, NULL, &s->client, &s->err);
+    return s->arena == NULL ? error_set(&s->err, WEIR_NO_MEMORY, "no memory to begin with")
+                            : WEIR_OK;
+}
+
+enum weir_status data_connect(struct data_session *s)
+{
+    return cli_open_client(s->args, NULL, &s->client, &s->err);
+}
+
+enum weir_status data_open(struct data_session *s, const struct cli_args *args)
+{
+    enum weir_status status = data_begin(s, args);
+    return status == WEIR_OK ? data_connect(s) : status;
 }
 
 int data_close(struct data_session *s, enum weir_status status)
 {
     weir_client_close(s->client);
     arena_free(s->arena);
+    if (status == WEIR_IO && cli_reader_gone()) {
+        return 0; /* it has seen enough */
+    }
     return status == WEIR_OK ? 0 : cli_fail(s->args, status, &s->err);
 }
 

@@ -21,7 +21,11 @@ struct data_session {
     struct weir_error err;
 };
 
-/* Opens the client; also after a failure data_close must follow. */
+/* The session without its client, so that what is wrong with the command line is said first; then
+ * the client. */
+enum weir_status data_begin(struct data_session *s, const struct cli_args *args);
+enum weir_status data_connect(struct data_session *s);
+/* Both.; also after a failure data_close must follow. */
 enum weir_status data_open(struct data_session *s, const struct cli_args *args);
 /* Frees, says the error if there is one, and gives the exit code. */
 int data_close(struct data_session *s, enum weir_status status);

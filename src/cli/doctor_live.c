@@ -360,9 +360,11 @@ static void show_tables(struct doctor *doctor, struct weir_client *client)
     struct seen seen = {.count = 0};
     doctor_step(doctor, "looking at tables");
     for (uint32_t i = 0; i < config_count(doctor->config, "outboxes"); i++) {
-        struct weir_outbox_options outbox = WEIR_OUTBOX_OPTIONS_INIT;
-        outbox_setup_read(doctor->config, i, &outbox);
-        if (is_new(&seen, outbox.table == NULL ? "outbox" : outbox.table)) {
+        struct weir_outbox_options outbox;
+        struct weir_error err = {0};
+        enum weir_status status =
+            outbox_setup_read(doctor->arena, doctor->config, i, &outbox, &err);
+        if (status == WEIR_OK && is_new(&seen, outbox.table == NULL ? "outbox" : outbox.table)) {
             show_outbox(doctor, client, &outbox);
         }
     }

@@ -111,7 +111,7 @@ static char *profile_endpoint(const struct aws_settings *settings)
     return found != NULL ? found : settings_of_config(settings, profile, "services");
 }
 
-/* AWS's rules as aws/config.h has them; what came of them is aws.endpoint. */
+/* In the order of connect.c and aws/config.h; what came of it is aws.endpoint. */
 static void show_endpoint(struct doctor *doctor)
 {
     const struct aws_settings *settings = doctor->aws.settings;
@@ -119,16 +119,16 @@ static void show_endpoint(struct doctor *doctor)
         endpoints_are_ignored(settings) ? "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true" : NULL;
     struct place places[] = {
         {"--endpoint-url", copy(cli_get(doctor->args, "endpoint-url")), NULL},
-        {"weir.yaml", copy(config_text(doctor->config, "endpoint")), NULL},
         {"AWS_ENDPOINT_URL_DYNAMODB", variable(settings, "AWS_ENDPOINT_URL_DYNAMODB"), off},
         {"AWS_ENDPOINT_URL", variable(settings, "AWS_ENDPOINT_URL"), off},
+        {"weir.yaml", copy(config_text(doctor->config, "endpoint")), NULL},
         {"profile", profile_endpoint(settings), off},
         {"the region's own", copy(doctor->aws.endpoint), NULL},
     };
     size_t count = sizeof(places) / sizeof(places[0]);
-    bool given = doctor->options.endpoint_url != NULL;
-    for (size_t i = 2; i + 1 < count; i++) {
-        given |= places[i].value != NULL && off == NULL;
+    bool given = false;
+    for (size_t i = 0; i + 1 < count; i++) {
+        given |= places[i].value != NULL && places[i].shut == NULL;
     }
     if (given) {
         free(places[--count].value);
@@ -141,9 +141,9 @@ static void show_region(struct doctor *doctor)
     const struct aws_settings *settings = doctor->aws.settings;
     struct place places[] = {
         {"--region", copy(cli_get(doctor->args, "region")), NULL},
-        {"weir.yaml", copy(config_text(doctor->config, "region")), NULL},
         {"AWS_REGION", variable(settings, "AWS_REGION"), NULL},
         {"AWS_DEFAULT_REGION", variable(settings, "AWS_DEFAULT_REGION"), NULL},
+        {"weir.yaml", copy(config_text(doctor->config, "region")), NULL},
         {"profile", settings_of_profile(settings, settings_profile_view(settings), "region"), NULL},
         {"of the endpoint", copy(doctor->aws.region), NULL},
     };

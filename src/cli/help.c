@@ -4,9 +4,10 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "cli/cli.h"
 
-#define OPTION_WIDTH 29
+#define OPTION_WIDTH 30
 
 const struct cli_option cmd_help_options[] = {
     {"markdown", 0, NULL, "of every command, as docs/COMMANDS.md"},
@@ -28,7 +29,9 @@ void cli_help(FILE *to)
     for (size_t i = 0; i < cli_command_count; i++) {
         print_command_line(to, &cli_commands[i]);
     }
-    fprintf(to, "\nweir COMMAND --help tells more of each.\n\nexit codes\n");
+    fprintf(to, "\nweir COMMAND --help tells more of each. To begin: weir dev in one terminal, in\n"
+                "another eval \"$(weir env)\", then weir table create, weir item put and so "
+                "on.\n\nexit codes\n");
     for (size_t i = 0; i < cli_exit_count; i++) {
         fprintf(to, "  %-4d %s\n", cli_exits[i].code, cli_exits[i].meaning);
     }
@@ -44,12 +47,13 @@ void cli_help_group(FILE *to, const char *group)
     }
 }
 
-static void print_options(FILE *to, const struct cli_option *options)
+static void print_options(FILE *to, const struct cli_command *command,
+                          const struct cli_option *options)
 {
     for (; options != NULL && options->name != NULL; options++) {
         char left[160];
         char letter[8] = "    ";
-        if (options->letter != 0) {
+        if (cli_letter(command, options) != 0) {
             snprintf(letter, sizeof(letter), "-%c, ", options->letter);
         }
         snprintf(left, sizeof(left), "%s--%s%s%s", letter, options->name,
@@ -71,10 +75,10 @@ void cli_help_command(FILE *to, const struct cli_command *command)
     }
     if (command->options != NULL && command->options->name != NULL) {
         fprintf(to, "\noptions\n");
-        print_options(to, command->options);
+        print_options(to, command, command->options);
     }
     fprintf(to, "\ncommon options\n");
-    print_options(to, cli_common_options);
+    print_options(to, command, cli_common_options);
 }
 
 /* ---- docs/COMMANDS.md ------------------------------------------------------------------------ */
@@ -157,8 +161,8 @@ int cmd_help(const struct cli_args *args)
     const struct cli_command *command =
         second == NULL ? cli_find_command(NULL, first) : cli_find_command(first, second);
     if (command == NULL || args->word_count > 2) {
-        fprintf(stderr, "weir: there is no such command; see weir help\n");
-        return 64;
+        struct weir_error err = {0};
+        return cli_fail(args, cli_no_command(first, second, &err), &err);
     }
     cli_help_command(stdout, command);
     return 0;

@@ -148,16 +148,22 @@ static enum weir_status load_open(struct load *load)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+/* Items that may be written although no answer said so. */
+static uint64_t unknown_count(const struct load *load)
+{
+    return load->writer == NULL ? 0 : writer_unknown(load->writer);
+}
+
 static void summary_json(const struct load *load, uint64_t written, bool stopped)
 {
     fprintf(stderr,
-            "{\"read\":%llu,\"written\":%llu,\"bad\":%llu,\"unprocessed\":%llu,\"line\":%llu,"
-            "\"stopped\":%s,\"elapsedMs\":%llu}\n",
+            "{\"read\":%llu,\"written\":%llu,\"bad\":%llu,\"unprocessed\":%llu,\"unknown\":%llu,"
+            "\"line\":%llu,\"stopped\":%s,\"elapsedMs\":%llu}\n",
             (unsigned long long)(load->read + load->bad_read), (unsigned long long)written,
             (unsigned long long)atomic_load(&load->bad),
             (unsigned long long)atomic_load(&load->unprocessed),
-            (unsigned long long)load->reader.line, stopped ? "true" : "false",
-            (unsigned long long)progress_elapsed_ms(&load->progress));
+            (unsigned long long)unknown_count(load), (unsigned long long)load->reader.line,
+            stopped ? "true" : "false", (unsigned long long)progress_elapsed_ms(&load->progress));
 }
 
 static void summary_text(const struct load *load, uint64_t written, bool stopped)
@@ -179,9 +185,13 @@ static void summary_text(const struct load *load, uint64_t written, bool stopped
     if (unprocessed > 0) {
         fprintf(stderr, "; %s left unprocessed", progress_count(count, unprocessed));
     }
-    if (!load->options->dry_run && load->read + load->bad_read > written + bad + unprocessed) {
+    if (unknown_count(load) > 0) {
+        fprintf(stderr, "; of %s it is not known", progress_count(count, unknown_count(load)));
+    }
+    uint64_t told = written + bad + unprocessed + unknown_count(load);
+    if (!load->options->dry_run && load->read + load->bad_read > told) {
         fprintf(stderr, "; %s more read and not written",
-                progress_count(count, load->read + load->bad_read - written - bad - unprocessed));
+                progress_count(count, load->read + load->bad_read - told));
     }
     if (stopped) {
         fprintf(stderr, "; stopped at %s:%llu", load->reader.source.name,

@@ -2,9 +2,11 @@
 
 /* weir: one program, many commands. */
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fault.h"
@@ -32,9 +34,23 @@ static int arm_faults(void)
     return 0;
 }
 
+/* A standard stream that was closed must not become the first file or socket that is opened. What
+ * takes its place fails as a closed one does, being open the wrong way round; messages go nowhere.
+ */
+static void fill_standard_streams(void)
+{
+    static const int wrong_way[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            (void)open("/dev/null", wrong_way[fd]); /* the lowest free one: fd itself */
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct cli_args args;
+    fill_standard_streams();
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write() */
     int code = cli_parse(argc, argv, &args);
     if (args.command == NULL) {

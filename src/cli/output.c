@@ -87,7 +87,9 @@ const char *cli_hint(enum weir_status status)
         return "weir doctor says which credentials were chosen, and why no others";
     case WEIR_UNREACHABLE:
     case WEIR_TIMEOUT:
-        return "check the endpoint and that its server runs; weir doctor tests each step";
+        return "check the endpoint and that its server runs (weir dev starts one); weir doctor "
+               "tests "
+               "each step";
     case WEIR_THROTTLED:
     case WEIR_PROVISIONED_EXCEEDED:
         return "try again later, or raise the table's capacity";
@@ -120,6 +122,19 @@ bool cli_color(const struct cli_args *args, FILE *to)
     return isatty(fileno(to)) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }
 
+/* As weir/error.h has them; in an error that nobody filled nothing was sent. */
+static enum weir_outcome outcome_of(const struct weir_error *err)
+{
+    return err->status == WEIR_OK ? WEIR_NOT_APPLIED : err->outcome;
+}
+
+static const char *outcome_name(enum weir_outcome outcome)
+{
+    return outcome == WEIR_APPLIED           ? "applied"
+           : outcome == WEIR_OUTCOME_UNKNOWN ? "unknown"
+                                             : "not_applied";
+}
+
 static void print_error_json(enum weir_status status, const struct weir_error *err)
 {
     struct buf text;
@@ -133,6 +148,7 @@ static void print_error_json(enum weir_status status, const struct weir_error *e
         buf_put_str(&text, ",\"hint\":");
         json_write_string(&text, bytes_str(cli_hint(status)));
     }
+    buf_printf(&text, ",\"outcome\":\"%s\"", outcome_name(outcome_of(err)));
     buf_put_str(&text, ",\"request_id\":");
     json_write_string(&text, bytes_str(err->request_id));
     buf_put_str(&text, "}}\n");
@@ -149,11 +165,14 @@ int cli_fail(const struct cli_args *args, enum weir_status status, const struct 
         fprintf(stderr, "%sweir:%s %s%s%s%s\n", color ? "\033[31m" : "", color ? "\033[0m" : "",
                 err->message[0] != '\0' ? err->message : weir_status_text(status),
                 err->code[0] != '\0' ? " (" : "", err->code, err->code[0] != '\0' ? ")" : "");
+        if (outcome_of(err) == WEIR_OUTCOME_UNKNOWN) {
+            fprintf(stderr,
+                    "weir: whether it was applied is not known: look before doing it again\n");
+        } else if (outcome_of(err) == WEIR_APPLIED) {
+            fprintf(stderr, "weir: it was applied all the same\n");
+        }
         if (cli_hint(status) != NULL) {
             fprintf(stderr, "weir: %s\n", cli_hint(status));
-        }
-        if (err->outcome == WEIR_OUTCOME_UNKNOWN) {
-            fprintf(stderr, "weir: whether the write was applied is not known\n");
         }
     }
     return cli_exit_code(status);
@@ -178,12 +197,16 @@ bool cli_print_json(const struct weir_value *document)
     return good;
 }
 
+bool cli_reader_gone(void)
+{
+    struct pollfd reader = {.fd = STDOUT_FILENO};
+    return poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR) != 0;
+}
+
 int cli_finish(int code)
 {
     bool good = fflush(stdout) == 0 && ferror(stdout) == 0;
-    struct pollfd reader = {.fd = STDOUT_FILENO};
-    bool reader_gone = poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR) != 0;
-    if (good || reader_gone || code != 0) {
+    if (good || cli_reader_gone() || code != 0) {
         return code;
     }
     fprintf(stderr, "weir: the result could not be written to standard output\n");

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/relay_setup.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/error.h"
 
@@ -12,6 +10,8 @@
 
 struct setup {
     struct weir_relay_options options;
+    const char *table; /* NULL: the default */
+    const char *mark;  /* NULL: not said */
     struct weir_outbox_options outbox;
     const char *sink;
     const char *settings[SETTINGS_MAX];
@@ -66,27 +66,14 @@ static enum weir_status take_sink(struct arena *a, const struct config *config, 
     return status;
 }
 
-/* An outbox that the configuration describes lends its names to the relays that read it. */
-static void take_outbox(const struct config *config, struct setup *setup)
-{
-    const char *wanted = setup->options.table == NULL ? "outbox" : setup->options.table;
-    for (uint32_t i = 0; i < config_count(config, "outboxes"); i++) {
-        struct weir_outbox_options described = WEIR_OUTBOX_OPTIONS_INIT;
-        outbox_setup_read(config, i, &described);
-        if (strcmp(described.table == NULL ? "outbox" : described.table, wanted) == 0) {
-            setup->outbox = described;
-        }
-    }
-}
-
 static enum weir_status take_config(struct arena *a, const struct config *config, uint32_t index,
                                     struct setup *setup, struct weir_error *err)
 {
     struct weir_relay_options *o = &setup->options;
     o->name = text_of(config, index, "name");
-    o->table = text_of(config, index, "from.outbox");
+    setup->table = text_of(config, index, "from.outbox");
+    setup->mark = text_of(config, index, "mark");
     o->start_now = text_is(text_of(config, index, "from.start"), "now");
-    o->mark = text_is(text_of(config, index, "mark"), "none") ? WEIR_MARK_NONE : WEIR_MARK_UPDATE;
     o->position_table = text_of(config, index, "position_table");
     o->retry_attempts = (uint32_t)number_of(config, index, "retry.max");
     o->retry_first_ms = (uint32_t)number_of(config, index, "retry.backoff");
@@ -95,55 +82,12 @@ static enum weir_status take_config(struct arena *a, const struct config *config
     return take_sink(a, config, index, setup, err);
 }
 
-/* ---- from the environment -------------------------------------------------------------------- */
-
-#define SKIP_MARK "OUTBOX_SKIP_MARK_MESSAGES_AS_DISPATCHED"
-
-enum weir_status relay_setup_skip_mark(const char *text, bool *ret_skip, struct weir_error *err)
-{
-    static const struct {
-        const char *text;
-        bool skip;
-    } known[] = {{"true", true}, {"1", true},   {"yes", true}, {"false", false},
-                 {"0", false},   {"no", false}, {"", false}};
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (strcasecmp(text == NULL ? "" : text, known[i].text) == 0) {
-            *ret_skip = known[i].skip;
-            return WEIR_OK;
-        }
-    }
-    return error_set(err, WEIR_CONFIG,
-                     SKIP_MARK " is \"%.80s\": true, 1, yes, false, 0, no or nothing", text);
-}
-
-/* Off asks for nothing: then the configuration's `mark` stands. */
-static enum weir_status take_environment(struct setup *setup, struct weir_error *err)
-{
-    bool skip = false;
-    enum weir_status status = relay_setup_skip_mark(getenv(SKIP_MARK), &skip, err);
-    if (skip) {
-        setup->options.mark = WEIR_MARK_NONE;
-    }
-    return status;
-}
-
 /* ---- from the command line ------------------------------------------------------------------- */
 
 static enum weir_status wrong_choice(struct weir_error *err, const char *name, const char *value,
                                      const char *choices)
 {
     return error_set(err, WEIR_INVALID_ARGUMENT, "--%s is \"%s\": %s", name, value, choices);
-}
-
-static enum weir_status take_mark(const char *mark, struct setup *setup, struct weir_error *err)
-{
-    if (mark != NULL && !text_is(mark, "update") && !text_is(mark, "none")) {
-        return wrong_choice(err, "mark", mark, "update or none");
-    }
-    if (mark != NULL) {
-        setup->options.mark = text_is(mark, "none") ? WEIR_MARK_NONE : WEIR_MARK_UPDATE;
-    }
-    return WEIR_OK;
 }
 
 /* Over one of the same name. */
@@ -175,7 +119,7 @@ static enum weir_status take_args(const struct cli_args *args, struct setup *set
         setup->options.name = cli_get(args, "name");
     }
     if (cli_has(args, "outbox")) {
-        setup->options.table = cli_get(args, "outbox");
+        setup->table = cli_get(args, "outbox");
     }
     if (cli_has(args, "to")) {
         setup->sink = cli_get(args, "to");
@@ -187,54 +131,31 @@ static enum weir_status take_args(const struct cli_args *args, struct setup *set
             put_setting(setup, args->given[i].value);
         }
     }
-    return take_mark(cli_get(args, "mark"), setup, err);
+    return WEIR_OK;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-void outbox_setup_read(const struct config *config, uint32_t index,
-                       struct weir_outbox_options *ret_options)
+/* The outbox as it is described, and how this relay marks it: the command line says, or the
+ * environment when it says `none`, or the relay's own key. */
+static enum weir_status take_outbox(struct arena *a, const struct config *config,
+                                    const struct cli_args *args, struct setup *setup,
+                                    struct weir_error *err)
 {
-    char path[PATH_BYTES];
-    const struct {
-        const char *name;
-        const char **to;
-    } texts[] = {{"table", &ret_options->table},
-                 {"partition_name", &ret_options->partition_name},
-                 {"sort_name", &ret_options->sort_name},
-                 {"ttl_name", &ret_options->ttl_name}};
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        snprintf(path, sizeof(path), "outboxes[%u].%s", index, texts[i].name);
-        *texts[i].to = config_text(config, path);
+    const char *given = args == NULL ? NULL : cli_get(args, "mark");
+    bool skip = false;
+    enum weir_status status = outbox_setup_find(a, config, setup->table, &setup->outbox, err);
+    if (status == WEIR_OK) {
+        status = outbox_setup_environment(&skip, err);
     }
-    snprintf(path, sizeof(path), "outboxes[%u].retention", index);
-    int64_t retention_ms = config_number(config, path, -1);
-    ret_options->retention_s = retention_ms < 0 ? 0 : retention_ms == 0 ? -1 : retention_ms / 1000;
-    snprintf(path, sizeof(path), "outboxes[%u].create", index);
-    ret_options->no_create = text_is(config_text(config, path), "no");
-}
-
-enum weir_status outbox_setup_prepare(struct weir_client *client,
-                                      const struct weir_outbox_options *options,
-                                      struct weir_error *err)
-{
-    struct weir_outbox *outbox = NULL;
-    enum weir_status status = weir_outbox_open(client, options, &outbox, err);
-    weir_outbox_close(outbox);
+    if (status == WEIR_OK && args != NULL) {
+        outbox_setup_take_layout(args, &setup->outbox);
+    }
+    setup->outbox.mark = given != NULL ? outbox_setup_mark(given)
+                         : skip        ? WEIR_MARK_NONE
+                                       : outbox_setup_mark(setup->mark);
+    setup->options.outbox = &setup->outbox;
     return status;
-}
-
-/* The relay reads what its outbox is called, and finds it there even before its first message. */
-static enum weir_status prepare_outbox(struct weir_client *client, struct setup *setup,
-                                       struct weir_error *err)
-{
-    struct weir_relay_options *o = &setup->options;
-    setup->outbox.table = o->table;
-    o->partition_name = setup->outbox.partition_name;
-    o->sort_name = setup->outbox.sort_name;
-    o->ttl_name = setup->outbox.ttl_name;
-    o->retention_s = setup->outbox.retention_s;
-    return outbox_setup_prepare(client, &setup->outbox, err);
 }
 
 enum weir_status relay_setup_open(struct arena *a, struct weir_client *client,
@@ -247,9 +168,6 @@ enum weir_status relay_setup_open(struct arena *a, struct weir_client *client,
     if (config != NULL && config_count(config, "relays") > index) {
         status = take_config(a, config, index, &setup, err);
     }
-    if (status == WEIR_OK) {
-        status = take_environment(&setup, err);
-    }
     if (status == WEIR_OK && args != NULL) {
         status = take_args(args, &setup, err);
     }
@@ -259,14 +177,22 @@ enum weir_status relay_setup_open(struct arena *a, struct weir_client *client,
                            "file or redis");
     }
     if (status == WEIR_OK) {
-        take_outbox(config, &setup);
-        status = prepare_outbox(client, &setup, err);
+        status = take_outbox(a, config, args, &setup, err);
+    }
+    if (status == WEIR_OK) { /* the relay finds it there even before its first message */
+        status = outbox_setup_prepare(client, &setup.outbox, err);
     }
     if (status != WEIR_OK) {
         return status;
     }
     return weir_relay_open(client, &setup.options, setup.sink, setup.settings, setup.setting_count,
                            ret_relay, err);
+}
+
+const char *relay_setup_order(const struct weir_relay *relay)
+{
+    return weir_relay_promised_order(relay) == WEIR_ORDER_PER_KEY ? "per key, as committed"
+                                                                  : "none between rows";
 }
 
 const char *relay_setup_name(const struct config *config, uint32_t index)
@@ -300,7 +226,8 @@ enum weir_status relay_setup_check(const struct config *config, struct weir_erro
     if (config_count(config, "relays") > RELAY_SETUP_MAX) {
         return config_error(config, "relays", err, "more than 64 relays");
     }
-    return check_names(config, err);
+    enum weir_status status = check_names(config, err);
+    return status == WEIR_OK ? outbox_setup_check(config, err) : status;
 }
 
 enum weir_status relay_setup_find(const struct config *config, const char *name,

@@ -9,15 +9,8 @@
 
 #include "cli/cli.h"
 #include "cli/config.h"
+#include "cli/outbox_setup.h"
 #include "weir/relay.h"
-
-/* An outbox of the configuration's list, as options (texts are the configuration's). */
-void outbox_setup_read(const struct config *config, uint32_t index,
-                       struct weir_outbox_options *ret_options);
-/* Makes sure that the outbox's table is there, as weir_outbox_open does. */
-enum weir_status outbox_setup_prepare(struct weir_client *client,
-                                      const struct weir_outbox_options *options,
-                                      struct weir_error *err);
 
 /* Prepares the outbox, then opens the relay. Fills options, sink and settings of relay `index` of
  * the configuration (NULL: none), and what the command line (NULL: none) says over it. Texts are in
@@ -27,13 +20,13 @@ enum weir_status relay_setup_open(struct arena *a, struct weir_client *client,
                                   const struct cli_args *args, struct weir_relay **ret_relay,
                                   struct weir_error *err);
 
-/* Whether OUTBOX_SKIP_MARK_MESSAGES_AS_DISPATCHED (NULL: not set) asks for `mark: none`. */
-enum weir_status relay_setup_skip_mark(const char *text, bool *ret_skip, struct weir_error *err);
-
 #define RELAY_SETUP_MAX 64
 
-/* What no single relay can see: WEIR_CONFIG for too many of them, and for two of one name. */
+/* WEIR_CONFIG, with the place, for what no single relay can see: too many of them, two of one name,
+ * an outbox that could not be opened (outbox_setup_check). */
 enum weir_status relay_setup_check(const struct config *config, struct weir_error *err);
+/* What a person is told of the order that the relay promises, for logs and status. */
+const char *relay_setup_order(const struct weir_relay *relay);
 /* The name of a relay of the configuration, or the default. */
 const char *relay_setup_name(const struct config *config, uint32_t index);
 

@@ -47,6 +47,7 @@ struct writer {
     struct lane lanes[WRITER_LANES];
     atomic_uint_fast64_t written;
     atomic_uint_fast64_t refused;
+    atomic_uint_fast64_t unknown;
     atomic_bool failed;
     pthread_mutex_t mu;
     enum weir_status status; /* under mu */
@@ -63,6 +64,11 @@ uint64_t writer_refused_count(const struct writer *w)
     return atomic_load(&w->refused);
 }
 
+uint64_t writer_unknown(const struct writer *w)
+{
+    return atomic_load(&w->unknown);
+}
+
 bool writer_failed(const struct writer *w)
 {
     return atomic_load(&w->failed);
@@ -70,13 +76,19 @@ bool writer_failed(const struct writer *w)
 
 /* ---- the lane's thread: one batch ------------------------------------------------------------ */
 
-/* @locks w->mu */
-static void fail(struct writer *w, enum weir_status status, const struct weir_error *error)
+/* The first failure is what is told; of writes whose outcome is not known in any lane it tells,
+ * too. `count` is how many items it is about. @locks w->mu */
+static void fail(struct writer *w, enum weir_status status, const struct weir_error *error,
+                 uint32_t count)
 {
+    bool unknown = error->outcome == WEIR_OUTCOME_UNKNOWN;
+    atomic_fetch_add(&w->unknown, unknown ? count : 0);
     (void)pthread_mutex_lock(&w->mu);
     if (w->status == WEIR_OK) {
         w->status = status;
         w->error = *error;
+    } else if (unknown) {
+        w->error.outcome = WEIR_OUTCOME_UNKNOWN;
     }
     (void)pthread_mutex_unlock(&w->mu);
     atomic_store(&w->failed, true);
@@ -204,7 +216,7 @@ static void write_single(struct lane *lane, const struct batch *batch, uint32_t 
     } else if (is_about_items(status)) {
         refuse(w, batch->origin[at], status, &err);
     } else {
-        fail(w, status, &err);
+        fail(w, status, &err, 1);
     }
 }
 
@@ -259,7 +271,7 @@ static void write_batch(struct lane *lane, struct batch *batch)
             return;
         }
         if (status != WEIR_OK) {
-            fail(lane->writer, status, &err);
+            fail(lane->writer, status, &err, batch->count);
             return;
         }
         round = batch->count < before ? 0 : round + 1;
@@ -372,7 +384,7 @@ bool writer_put(struct writer *w, const struct weir_value *item, uint64_t origin
     }
     if (copy == NULL) {
         struct weir_error err = {0};
-        fail(w, error_set(&err, WEIR_NO_MEMORY, "no memory for an item"), &err);
+        fail(w, error_set(&err, WEIR_NO_MEMORY, "no memory for an item"), &err, 1);
         return false;
     }
     batch->item[batch->count] = copy;

@@ -56,6 +56,8 @@ void writer_close(struct writer *w);
 /* So far. @thread any */
 uint64_t writer_written(const struct writer *w);
 uint64_t writer_refused_count(const struct writer *w);
+/* Of what a failure left open: items that may be written, or not. */
+uint64_t writer_unknown(const struct writer *w);
 bool writer_failed(const struct writer *w);
 
 #endif

@@ -182,7 +182,7 @@ static void run_to_end(struct embed_call *call)
     }
 }
 
-static void embed_call_sync(struct client_transport *transport, struct client_request *request)
+static bool embed_call_sync(struct client_transport *transport, struct client_request *request)
 {
     struct embed_transport *t = (struct embed_transport *)transport;
     struct embed_call call;
@@ -197,6 +197,7 @@ static void embed_call_sync(struct client_transport *transport, struct client_re
     publish(t, request, NULL);
     (void)pthread_cond_destroy(&call.wake);
     (void)pthread_mutex_destroy(&call.mu);
+    return true;
 }
 
 /* ---- asynchronous ------------------------------------------------------------------------------

@@ -54,8 +54,8 @@ static void fail_malformed(struct weir_relay *relay, const struct feed_record *r
     const struct outbox_kind *kind = relay->layout.kind;
     struct weir_bytes hash = outbox_text(&relay->layout, record->keys, kind->hash);
     struct weir_bytes range = outbox_text(&relay->layout, record->keys, kind->range);
-    (void)error_wrap(err, status, "row %.*s / %.*s of table %.*s", BYTES_ARG(hash),
-                     BYTES_ARG(range), BYTES_ARG(relay->layout.table));
+    (void)error_wrap(err, status, "row %.*s%s%.*s of table %.*s", BYTES_ARG(hash),
+                     range.len > 0 ? " / " : "", BYTES_ARG(range), BYTES_ARG(relay->layout.table));
     relay_fail(relay, status, err);
 }
 

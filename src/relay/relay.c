@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/options.h"
 
 #define DEFAULT_NAME "relay"
 #define DEFAULT_DRAIN_MS 10000
@@ -18,7 +19,7 @@
 #define DEFAULT_RETRY_FIRST_MS 200
 #define DEFAULT_RETRY_MAX_MS 10000
 #define DEFAULT_RETRY_ATTEMPTS 3
-#define NAMES_BYTES 16384
+#define NAMES_BYTES (4 * 1024 * 1024) /* a topic map of thousands of types */
 
 uint64_t relay_backoff_ms(struct weir_relay *relay, uint32_t attempt)
 {
@@ -161,6 +162,22 @@ static const char *keep(struct weir_relay *relay, const char *given, const char 
     return text == NULL ? NULL : arena_printf(relay->names, "%s", text);
 }
 
+/* The layout has what the outbox's options say, in memory of the relay's own. */
+static enum weir_status keep_layout(struct weir_relay *relay,
+                                    const struct weir_outbox_options *options,
+                                    struct weir_error *err)
+{
+    struct weir_outbox_options outbox;
+    enum weir_status status =
+        options_take(&outbox, sizeof(outbox), options, "WEIR_OUTBOX_OPTIONS_INIT", err);
+    if (status == WEIR_OK) {
+        status = outbox_layout_init(relay->names, &outbox, &relay->layout, err);
+    }
+    relay->options.outbox = NULL;
+    relay->table = status == WEIR_OK ? keep(relay, outbox.table, "outbox") : NULL;
+    return status == WEIR_OK && relay->table == NULL ? no_memory(err) : status;
+}
+
 /* Takes the options over: numbers with their defaults, names into memory of the relay's own. */
 static enum weir_status keep_options(struct weir_relay *relay,
                                      const struct weir_relay_options *options,
@@ -174,22 +191,11 @@ static enum weir_status keep_options(struct weir_relay *relay,
     o->retry_max_ms = or_default(o->retry_max_ms, DEFAULT_RETRY_MAX_MS);
     o->retry_attempts = or_default(o->retry_attempts, DEFAULT_RETRY_ATTEMPTS);
     o->name = keep(relay, options->name, DEFAULT_NAME);
-    o->table = keep(relay, options->table, "outbox");
     o->position_table = keep(relay, options->position_table, NULL);
-    o->partition_name = keep(relay, options->partition_name, NULL);
-    o->sort_name = keep(relay, options->sort_name, NULL);
-    o->ttl_name = keep(relay, options->ttl_name, NULL);
-    if (o->name == NULL || o->table == NULL) {
+    if (o->name == NULL || (o->position_table == NULL) != (options->position_table == NULL)) {
         return no_memory(err);
     }
-    struct weir_outbox_options outbox = WEIR_OUTBOX_OPTIONS_INIT;
-    outbox.table = o->table;
-    outbox.partition_name = o->partition_name;
-    outbox.sort_name = o->sort_name;
-    outbox.ttl_name = o->ttl_name;
-    outbox.retention_s = o->retention_s;
-    outbox.mark = o->mark;
-    return outbox_layout_init(relay->names, &outbox, &relay->layout, err);
+    return keep_layout(relay, options->outbox, err);
 }
 
 static enum weir_status open_feed(struct weir_relay *relay, struct weir_error *err)
@@ -197,7 +203,7 @@ static enum weir_status open_feed(struct weir_relay *relay, struct weir_error *e
     struct feed_options options = {
         .loop = relay->loop,
         .client = relay->client,
-        .table = relay->options.table,
+        .table = relay->table,
         .position_table = relay->options.position_table,
         .pipeline = relay->options.name,
         .start = relay->options.start_now ? FEED_START_NOW : FEED_START_HORIZON,
@@ -229,15 +235,17 @@ static enum weir_status open_without_sink(struct weir_client *client,
                                           const struct weir_relay_options *options,
                                           struct weir_relay **ret_relay, struct weir_error *err)
 {
-    static const struct weir_relay_options defaults = WEIR_RELAY_OPTIONS_INIT;
-    options = options == NULL ? &defaults : options;
+    struct weir_relay_options ours;
     if (client == NULL) {
         return error_set(err, WEIR_CLOSED, "the client of a relay must be open");
     }
-    if (options->struct_size < sizeof(*options)) {
-        return error_set(err, WEIR_INVALID_ARGUMENT,
-                         "options.struct_size is %u: begin with WEIR_RELAY_OPTIONS_INIT",
-                         options->struct_size);
+    enum weir_status status =
+        options_take(&ours, sizeof(ours), options, "WEIR_RELAY_OPTIONS_INIT", err);
+    if (status == WEIR_OK) {
+        status = client_check(client, err);
+    }
+    if (status != WEIR_OK) {
+        return status;
     }
     struct weir_relay *relay = calloc(1, sizeof(*relay));
     if (relay == NULL) {
@@ -248,9 +256,9 @@ static enum weir_status open_without_sink(struct weir_client *client,
     relay->marks_waiting_last = &relay->marks_waiting;
     relay_lanes_init(&relay->lanes);
     relay->names = arena_new(NAMES_BYTES);
-    enum weir_status status = relay->names == NULL ? no_memory(err) : WEIR_OK;
+    status = relay->names == NULL ? no_memory(err) : WEIR_OK;
     if (status == WEIR_OK) {
-        status = keep_options(relay, options, err);
+        status = keep_options(relay, &ours, err);
     }
     if (status == WEIR_OK) {
         status = open_loop(relay, err);
@@ -370,6 +378,11 @@ enum weir_status weir_relay_run(struct weir_relay *relay, struct weir_error *err
         *err = relay->failure_error;
     }
     return relay->failure;
+}
+
+enum weir_relay_order weir_relay_promised_order(const struct weir_relay *relay)
+{
+    return relay->layout.kind->row_prefix == NULL ? WEIR_ORDER_PER_KEY : WEIR_ORDER_NONE;
 }
 
 void weir_relay_stop(struct weir_relay *relay)

@@ -100,6 +100,7 @@ struct weir_relay {
     /* Immutable after open. */
     struct weir_client *client;
     struct weir_relay_options options; /* defaults filled in; names point into `names` */
+    const char *table;
     struct outbox_layout layout;
     struct weir_sink_driver driver;
     struct loop *loop;

@@ -141,7 +141,7 @@ static void delivered(struct relay_entry *entry, const struct weir_sink_result *
     relay->status.delivered++;
     relay->status.duplicates += result->delivery == WEIR_DUPLICATE;
     pthread_mutex_unlock(&relay->mu);
-    if (relay->options.mark == WEIR_MARK_NONE) {
+    if (relay->layout.mark == WEIR_MARK_NONE) {
         relay_entry_done(entry);
     } else {
         relay_mark_start(entry);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the snippets of a page as its reader would, from top to bottom, in one folder.
 
-  ```c       pieces up to the one with main() are a program: compiled against the installed library
-             with warnings as errors, and run
+  ```c       pieces up to the one with main() are a program: compiled against the installed libraries
+             whose headers it includes, with warnings as errors, and run
   ```yaml    becomes weir.yaml (a piece without `relays:` is put where it belongs), and is checked
   ```python  becomes the file that the text before it names (`place.py`)
   ```sh      runs in one shell for the whole page; `weir dev`, `weir serve` and a relay without an
@@ -105,15 +105,12 @@ class Page:
 
     def installed(self, prefix):
         """The environment of somebody who ran `./dev install`."""
-        library = next(prefix.rglob("libweir.so")).parent
         programs = self.folder / "bin"
         programs.mkdir()
         (programs / "weir").symlink_to(support.PROGRAM)
         (programs / "python3").symlink_to("/usr/bin/python3")
-        return support.environment(
-            PATH="%s:%s" % (programs, os.environ["PATH"]), HOME=str(self.folder),
-            PKG_CONFIG_PATH=str(library / "pkgconfig"), LD_LIBRARY_PATH=str(library),
-            PKG_CONFIG_SYSROOT_DIR=str(prefix.parent.parent),
+        return support.installed_environment(
+            prefix, PATH="%s:%s" % (programs, os.environ["PATH"]), HOME=str(self.folder),
             WEIR_EXAMPLES=str(support.ROOT / "examples"))
 
     def here(self, text):
@@ -144,16 +141,15 @@ class Page:
         self.out = self.looks = None
         if not re.search(r"^int main\(", block.text, re.M):
             return
-        (self.folder / "program.c").write_text(self.here("".join(self.pieces)))
+        source, program = self.folder / "program.c", self.folder / "program"
+        source.write_text(self.here("".join(self.pieces)))
         self.pieces = []
-        flags = subprocess.check_output(["pkg-config", "--cflags", "--libs", "weir"], text=True,
-                                        env=self.environment).split()
-        for command in (["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "program.c"] + flags +
-                        ["-o", "program"], ["./program"]):
-            done = subprocess.run(command, cwd=self.folder, env=self.environment, text=True,
-                                  capture_output=True, timeout=60)
-            assert done.returncode == 0, "%s: %s: %d\n%s%s" % (
-                block.place, command[0], done.returncode, done.stdout, done.stderr)
+        done = support.compile_installed(source, program, self.environment)
+        assert done.returncode == 0, "%s: cc: %d\n%s" % (block.place, done.returncode, done.stderr)
+        done = subprocess.run(["./program"], cwd=self.folder, env=self.environment, text=True,
+                              capture_output=True, timeout=60)
+        assert done.returncode == 0, "%s: ./program: %d\n%s%s" % (
+            block.place, done.returncode, done.stdout, done.stderr)
         self.out = done.stdout
 
     def take_yaml(self, block):

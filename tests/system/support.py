@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -41,6 +42,31 @@ def environment(**more):
                 AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
     kept.update(more)
     return kept
+
+
+def installed_environment(prefix, **more):
+    """The environment of somebody who ran `./dev install`."""
+    library = next(prefix.rglob("libweir.so")).parent
+    return environment(PKG_CONFIG_PATH=str(library / "pkgconfig"), LD_LIBRARY_PATH=str(library),
+                       PKG_CONFIG_SYSROOT_DIR=str(prefix.parent.parent), **more)
+
+
+# A header's library, where it is not libweir.
+LIBRARY_OF = {"engine.h": "weir-engine", "relay.h": "weir-relay", "sink.h": "weir-relay"}
+
+
+def libraries_of(source):
+    """The pkg-config names of what a program needs, from the headers that it includes."""
+    headers = re.findall(r"^#include <weir/(\w+\.h)>", source, re.M)
+    return sorted({"weir"} | {LIBRARY_OF[name] for name in headers if name in LIBRARY_OF})
+
+
+def compile_installed(source, program, env, *more):
+    """Compiles a C program as the user of the installed libraries would, warnings as errors."""
+    flags = subprocess.check_output(["pkg-config", "--cflags", "--libs"] + libraries_of(source.read_text()),
+                                    text=True, env=env).split()
+    return subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", str(source), *more] + flags +
+                          ["-o", str(program)], env=env, text=True, capture_output=True, timeout=60)
 
 
 def wait_until(ready, what, seconds=30):

@@ -90,7 +90,7 @@ def test_the_endpoint_that_decides_and_why_the_others_do_not(tmp_path, home):
     assert list(chosen) == [("endpoint", "--endpoint-url")]
     assert found["endpoint", "weir.yaml"]["text"] == \
         "http://127.0.0.1:2: --endpoint-url comes before it"
-    found = examine("--offline", cwd=tmp_path, env=more)
+    found = examine("--offline", cwd=tmp_path, env=home)
     assert found["endpoint", "weir.yaml"]["text"] == "http://127.0.0.1:2: chosen"
     os.unlink(tmp_path / "weir.yaml")
     found = examine("--offline", cwd=tmp_path, env=more)

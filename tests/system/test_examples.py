@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The example programs in Python, on the installed library."""
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -37,6 +38,16 @@ def test_any_operation_by_ctypes(python, shared):
 
 def test_an_error_by_ctypes_says_what_is_wrong(python):
     assert "nowhere:" in python("call.py", "nowhere:", code=1)
+
+
+def test_memory_by_ctypes_needs_the_engine_and_http_does_not(installed, tmp_path, shared):
+    library = next(installed.rglob("libweir.so.0"))
+    shutil.copy(library, tmp_path / "libweir.so.0")
+    env = support.environment(LD_LIBRARY_PATH=str(tmp_path), PYTHONDONTWRITEBYTECODE="1")
+    for endpoint, code, said in ((shared.endpoint, 0, CALLED), ("memory:", 1, "libweir-engine")):
+        done = subprocess.run(["/usr/bin/python3", str(EXAMPLES / "call.py"), endpoint], env=env, cwd=tmp_path,
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == code and said in done.stdout + done.stderr, done.stdout + done.stderr
 
 
 def test_boto3_commits_what_weir_renders(python, serve, tmp_path):

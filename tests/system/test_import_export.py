@@ -226,7 +226,7 @@ def test_what_the_service_refuses_is_skipped_alone(on_shared):
     (["import", "T", "-", "-f", "csv", "--types", "x:N"], b"pk,sk\n", 64, 'no column "x"'),
     (["import", "T", "-", "-f", "csv", "--types", "sk"], b"pk,sk\n", 64, '"sk" is no NAME:TYPE'),
     (["import", "T", "-", "-f", "csv", "--types", "sk:X"], b"pk,sk\n", 64, "is no NAME:TYPE"),
-    (["export"], b"", 64, "a table, and perhaps a file"),
+    (["export"], b"", 64, "TABLE is missing"),
     (["export", "nothing"], b"", 3, "nothing"),
     (["export", "T", "-", "--segments", "0"], b"", 64, "--segments"),
     (["export", "T", "-", "--columns", "a"], b"", 64, "--columns is for --format csv"),

@@ -114,7 +114,7 @@ def test_a_projection_leaves_out_the_rest(run):
     (["get", "orders", "--key", '{"pk":"","sk":1}'], 65, 'the key attribute "pk" is empty'),
     (["get", "orders", "--key", "{"], 65, "--key: a member's name is missing at byte 2"),
     (["get", "nothing", "o-1", "1"], 3, "nothing"),
-    (["get"], 64, "a table is needed"),
+    (["get"], 64, "TABLE is missing"),
     (["put", "orders", "{"], 65, "the item: a member's name is missing at byte 2"),
     (["put", "orders", "[]"], 65, "the item: an item is a JSON object"),
     (["put", "orders", '{"pk":"a","sk":1e200}'], 65, "Number overflow"),

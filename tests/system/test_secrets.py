@@ -329,3 +329,28 @@ def test_M3_a_wrong_file_of_keys_is_not_repeated(watch, env, text):
     keys.chmod(0o600)
     done = watch.run("serve", "--memory", "--port", "0", "--require-signature", str(keys), env=env)
     assert done.returncode != 0 and done.stderr
+
+
+def relay_words(server, folder, *more):
+    return ["relay", "run", "-v", "--endpoint-url", server.endpoint, "--to", "file", "--set",
+            "path=" + str(folder / "out.jsonl"), *more]
+
+
+def test_M3_a_lost_lease_names_pipeline_and_shard(serve, keep, tmp_path):
+    server = serve(memory=True)
+    api = support.Api(server.port)
+    assert support.weir(*put_words(server.endpoint)).returncode == 0
+    relay = keep(support.Process([support.PROGRAM, *relay_words(server, tmp_path)],
+                                 tmp_path / "relay.log"))
+    support.wait_until(lambda: (tmp_path / "out.jsonl").exists()
+                       and (tmp_path / "out.jsonl").read_text().endswith("\n"), "the message")
+    rows = [row for row in support.scan(api, "weir-positions") if "leaseOwner" in row]
+    for row in rows:
+        api.call("UpdateItem", TableName="weir-positions",
+                 Key={"leaseKey": row["leaseKey"]},
+                 UpdateExpression="SET leaseOwner = :o, leaseCounter = leaseCounter + :n",
+                 ExpressionAttributeValues={":o": {"S": "somebody"}, ":n": {"N": "1000"}})
+    assert relay.wait() != 0
+    assert "pipeline relay" in relay.log and "another worker took the lease" in relay.log
+    assert any(row["leaseKey"]["S"].rsplit("/", 1)[-1].rsplit(":", 1)[-1] in relay.log
+               for row in rows), (rows, relay.log)

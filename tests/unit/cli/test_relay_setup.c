@@ -41,17 +41,17 @@ static void test_F2_the_variable_is_on_off_or_an_error(void **state)
     struct weir_error err = {0};
     for (size_t i = 0; i < sizeof(on) / sizeof(on[0]); i++) {
         bool skip = false;
-        assert_int_equal(relay_setup_skip_mark(on[i], &skip, &err), WEIR_OK);
+        assert_int_equal(outbox_setup_skip_mark(on[i], &skip, &err), WEIR_OK);
         assert_true(skip);
     }
     for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++) {
         bool skip = true;
-        assert_int_equal(relay_setup_skip_mark(off[i], &skip, &err), WEIR_OK);
+        assert_int_equal(outbox_setup_skip_mark(off[i], &skip, &err), WEIR_OK);
         assert_false(skip);
     }
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         bool skip = false;
-        assert_int_equal(relay_setup_skip_mark(wrong[i], &skip, &err), WEIR_CONFIG);
+        assert_int_equal(outbox_setup_skip_mark(wrong[i], &skip, &err), WEIR_CONFIG);
         assert_non_null(strstr(err.message, "OUTBOX_SKIP_MARK_MESSAGES_AS_DISPATCHED"));
     }
 }
@@ -112,28 +112,131 @@ static void without_relays_in_the_file_any_name_will_do(void **state)
     assert_string_equal(relay_setup_name(NULL, 0), "relay");
 }
 
+static struct weir_outbox_options outbox_of(struct arena *a, struct config *config, uint32_t index)
+{
+    struct weir_outbox_options options;
+    struct weir_error err = {0};
+    if (outbox_setup_read(a, config, index, &options, &err) != WEIR_OK) {
+        fail_msg("%s", err.message);
+    }
+    return options;
+}
+
 static void an_outbox_of_the_file_becomes_options(void **state)
 {
     (void)state;
-    struct weir_outbox_options options = WEIR_OUTBOX_OPTIONS_INIT;
+    struct arena *a = arena_new(65536);
     struct config *config =
         loaded("outboxes:\n"
                "  - { table: a, partition_name: p, sort_name: s, ttl_name: t }\n"
-               "  - { retention: 90s, create: no }\n"
-               "  - { retention: 0 }\n");
-    outbox_setup_read(config, 0, &options);
+               "  - { retention: 90s, create: no, stream: no }\n"
+               "  - { retention: 0 }\n"
+               "  - { layout: by-message, sink: sqs, payload_max: 100, strict_topics: yes,\n"
+               "      names: { payload: body, messageType: kind },\n"
+               "      topics: { order.placed: orders, 'a[1]': b } }\n"
+               "  - { pending_shards: 4 }\n");
+    struct weir_outbox_options options = outbox_of(a, config, 0);
     assert_string_equal(options.table, "a");
     assert_string_equal(options.partition_name, "p");
     assert_string_equal(options.sort_name, "s");
     assert_string_equal(options.ttl_name, "t");
     assert_int_equal(options.retention_s, 0);
     assert_false(options.no_create);
-    outbox_setup_read(config, 1, &options);
+    assert_false(options.no_stream);
+    options = outbox_of(a, config, 1);
     assert_null(options.table);
     assert_int_equal(options.retention_s, 90);
     assert_true(options.no_create);
-    outbox_setup_read(config, 2, &options);
-    assert_int_equal(options.retention_s, -1);
+    assert_true(options.no_stream);
+    assert_int_equal(outbox_of(a, config, 2).retention_s, -1);
+    options = outbox_of(a, config, 3);
+    assert_string_equal(options.layout, "by-message");
+    assert_string_equal(options.sink, "sqs");
+    assert_int_equal(options.payload_max, 100);
+    assert_int_equal(options.strict_topics, 1);
+    assert_int_equal(options.name_count, 2);
+    assert_string_equal(options.names[1].field, "messageType");
+    assert_string_equal(options.names[1].name, "kind");
+    assert_int_equal(options.topic_count, 2);
+    assert_string_equal(options.topics[0].type, "order.placed");
+    assert_string_equal(options.topics[0].topic, "orders");
+    assert_string_equal(options.topics[1].type, "a[1]");
+    assert_int_equal(outbox_of(a, config, 4).pending_shards, 4);
+    arena_free(a);
+}
+
+static void an_outbox_is_found_by_its_table_with_its_relays_mark(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(65536);
+    struct weir_outbox_options options;
+    struct weir_error err = {0};
+    struct config *config = loaded("outboxes:\n"
+                                   "  - { table: a, layout: by-message }\n"
+                                   "relays:\n"
+                                   "  - { name: r1, from: { outbox: a }, mark: none }\n"
+                                   "  - { name: r2, from: { outbox: a }, mark: delete }\n"
+                                   "  - { name: r3, mark: none }\n");
+    assert_int_equal(outbox_setup_find(a, config, "a", &options, &err), WEIR_OK);
+    assert_string_equal(options.layout, "by-message");
+    assert_int_equal(options.mark, WEIR_MARK_DELETE);
+    assert_int_equal(outbox_setup_find(a, config, NULL, &options, &err), WEIR_OK);
+    assert_string_equal(options.table, "outbox");
+    assert_null(options.layout);
+    assert_int_equal(options.mark, WEIR_MARK_NONE);
+    assert_int_equal(outbox_setup_find(a, config, "b", &options, &err), WEIR_OK);
+    assert_int_equal(options.mark, WEIR_MARK_UPDATE);
+    assert_int_equal(outbox_setup_find(a, NULL, NULL, &options, &err), WEIR_OK);
+    arena_free(a);
+}
+
+static void outboxes_that_cannot_be_are_refused_at_their_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } wrong[] = {
+        {"outboxes:\n  - table: a\n    names: { body: x }\n",
+         ":3:12: names: layout partitioned has"},
+        {"outboxes:\n  - layout: by-message\n    sort_name: x\n", ":2:5: sort_name"},
+        {"outboxes:\n  - layout: by-message\n    pending_shards: 2\n", ":2:5: pending_shards"},
+        {"outboxes:\n  - names: { payload: x, headers: x }\n", ":2:5: attribute \"x\""},
+        {"outboxes:\n  - table: a\n  - table: a\n", ":3:5: an outbox of this table"},
+        {"outboxes:\n  - retention: 1s\n  - table: outbox\n", ":3:5: an outbox of this table"},
+    };
+    struct weir_error err = {0};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(relay_setup_check(loaded(wrong[i].text), &err), WEIR_CONFIG);
+        if (strstr(err.message, wrong[i].says) == NULL) {
+            fail_msg("%s: %s", wrong[i].text, err.message);
+        }
+    }
+}
+
+static void texts_of_ones_own_keys_are_checked(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "outboxes:\n  - topics: { a: }\n",
+        "outboxes:\n  - topics: { a: [b] }\n",
+        "outboxes:\n  - topics: [a]\n",
+        "outboxes:\n  - topics: a\n",
+        "outboxes:\n  - topics: { a: b, a: c }\n",
+        "outboxes:\n  - topics: { '': c }\n",
+        "outboxes:\n  - layout: other\n",
+        "outboxes:\n  - pending_shards: 65\n",
+        "outboxes:\n  - payload_max: 0\n",
+        "outboxes:\n  - sink: pigeon\n",
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct config *config = NULL;
+        struct weir_error err = {0};
+        assert_int_equal(config_file_load(&file, wrong[i], strlen(wrong[i]), &config, &err),
+                         WEIR_CONFIG);
+        assert_non_null(strstr(err.message, ":2:"));
+    }
+    assert_int_equal(relay_setup_check(loaded("outboxes:\n  - topics:\n    names: ~\n"), NULL),
+                     WEIR_OK);
 }
 
 int main(void)
@@ -145,6 +248,9 @@ int main(void)
         cmocka_unit_test(a_relay_is_found_by_name),
         cmocka_unit_test(without_relays_in_the_file_any_name_will_do),
         cmocka_unit_test(an_outbox_of_the_file_becomes_options),
+        cmocka_unit_test(an_outbox_is_found_by_its_table_with_its_relays_mark),
+        cmocka_unit_test(outboxes_that_cannot_be_are_refused_at_their_place),
+        cmocka_unit_test(texts_of_ones_own_keys_are_checked),
     };
     return cmocka_run_group_tests(tests, open_file, close_file);
 }

@@ -26,6 +26,12 @@ static void flaky_attempt(struct client_transport *transport, struct client_requ
                     &request->response, &request->error_members, &request->error);
 }
 
+static bool flaky_call(struct client_transport *transport, struct client_request *request)
+{
+    flaky_attempt(transport, request);
+    return true;
+}
+
 static void flaky_start(struct client_transport *transport, struct client_request *request)
 {
     flaky_attempt(transport, request);
@@ -48,7 +54,7 @@ static enum weir_status flaky_open(const char *endpoint, const struct weir_clien
                                    struct weir_error *err)
 {
     static const struct client_transport_ops ops = {
-        .start = flaky_start, .call = flaky_attempt, .cancel = flaky_cancel, .close = flaky_close};
+        .start = flaky_start, .call = flaky_call, .cancel = flaky_cancel, .close = flaky_close};
     (void)endpoint;
     (void)options;
     (void)env;
@@ -66,7 +72,8 @@ static enum weir_status flaky_open(const char *endpoint, const struct weir_clien
 void relay_fixture_open(struct relay_fixture *r)
 {
     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
-    *r = (struct relay_fixture){.options = WEIR_RELAY_OPTIONS_INIT};
+    *r = (struct relay_fixture){.options = WEIR_RELAY_OPTIONS_INIT,
+                                .outbox_options = WEIR_OUTBOX_OPTIONS_INIT};
     fixture_open(&r->f);
     r->flaky.inner = r->f.client;
     opening = &r->flaky;
@@ -75,6 +82,7 @@ void relay_fixture_open(struct relay_fixture *r)
     assert_int_equal(client_transport_register("flaky", flaky_open, &r->f.err), WEIR_OK);
     assert_int_equal(weir_client_open(&options, &r->flaky.outer, &r->f.err), WEIR_OK);
     r->outbox = fixture_outbox(&r->f, NULL);
+    r->options.outbox = &r->outbox_options;
     r->options.once = 1;
     r->options.retry_first_ms = 1;
     r->options.retry_max_ms = 4;

@@ -44,8 +44,9 @@ struct relay_fixture {
     struct fixture f;
     struct flaky flaky;
     struct weir_outbox *outbox;
-    struct weir_relay_options options; /* once, short waits */
-    struct weir_relay_status status;   /* of the last run */
+    struct weir_relay_options options;         /* once, short waits */
+    struct weir_outbox_options outbox_options; /* the relay's */
+    struct weir_relay_status status;           /* of the last run */
 };
 
 void relay_fixture_open(struct relay_fixture *r);

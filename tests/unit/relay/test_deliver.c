@@ -234,7 +234,7 @@ static void test_F2_mark_none_leaves_rows_pending(void **state)
     struct sink sink;
     relay_fixture_open(&r);
     sink_init(&sink, WEIR_PARTIAL_ATOMIC);
-    r.options.mark = WEIR_MARK_NONE;
+    r.outbox_options.mark = WEIR_MARK_NONE;
     add(&r, "k", "1");
     add(&r, "k", "2");
     const struct weir_value *before = fixture_row(&r.f, "outbox", "k", "1");
@@ -280,10 +280,10 @@ static void table_without_stream_or_no_table_ends_the_run(void **state)
     options.table = "quiet";
     options.no_stream = 1;
     weir_outbox_close(fixture_outbox(&r.f, &options));
-    r.options.table = "quiet";
+    r.outbox_options.table = "quiet";
     assert_run(&r, &sink, WEIR_CONFIG);
     assert_non_null(strstr(r.f.err.message, "quiet"));
-    r.options.table = "nowhere";
+    r.outbox_options.table = "nowhere";
     assert_run(&r, &sink, WEIR_RESOURCE_NOT_FOUND);
     sink_fini(&sink);
     relay_fixture_close(&r);
@@ -361,9 +361,18 @@ static void wrong_arguments_are_refused(void **state)
     assert_int_equal(weir_relay_open(client, &options, "file", worse, 1, &relay, &err),
                      WEIR_CONFIG);
     assert_int_equal(weir_relay_open(client, &options, "file", NULL, 0, &relay, &err), WEIR_CONFIG);
-    options.mark = (enum weir_mark)7;
+    struct weir_outbox_options outbox = WEIR_OUTBOX_OPTIONS_INIT;
+    outbox.mark = (enum weir_mark)7;
+    options.outbox = &outbox;
     assert_int_equal(weir_relay_open(client, &options, "stdout", NULL, 0, &relay, &err),
                      WEIR_CONFIG);
+    outbox.mark = WEIR_MARK_UPDATE;
+    outbox.layout = "other";
+    assert_int_equal(weir_relay_open(client, &options, "stdout", NULL, 0, &relay, &err),
+                     WEIR_CONFIG);
+    outbox.struct_size = 0;
+    assert_int_equal(weir_relay_open(client, &options, "stdout", NULL, 0, &relay, &err),
+                     WEIR_INVALID_ARGUMENT);
     options = r.options;
     options.struct_size = 0;
     assert_int_equal(weir_relay_open(client, &options, "stdout", NULL, 0, &relay, &err),

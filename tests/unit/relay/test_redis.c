@@ -84,7 +84,7 @@ static void repeats_are_found_to_be_duplicates(void **state)
     static const char *const names[] = {"one", "two"};
     relay_fixture_open(&r);
     freeReplyObject(command("FLUSHALL"));
-    r.options.mark = WEIR_MARK_NONE;
+    r.outbox_options.mark = WEIR_MARK_NONE;
     add_all(&r, 0, 5);
     for (int i = 0; i < 2; i++) {
         struct weir_relay *relay = NULL;
