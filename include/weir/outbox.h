@@ -69,6 +69,8 @@ struct weir_outbox_topic {
     const char *topic;
 };
 
+#define WEIR_OUTBOX_NO_RETRIES UINT32_MAX
+
 struct weir_outbox_options {
     uint32_t struct_size;       /* set by WEIR_OUTBOX_OPTIONS_INIT; 0 is an error */
     uint32_t no_create;         /* 1: the table must exist; 0: it is created when missing */
@@ -90,6 +92,8 @@ struct weir_outbox_options {
     uint32_t payload_max;    /* bytes; 0: what fits into an item */
     enum weir_mark mark;
     const char *sink; /* refuse what it could not carry: "sqs", "sns", "kinesis", "eventbridge" */
+    uint32_t retries; /* of one call of the outbox; 0: 3; WEIR_OUTBOX_NO_RETRIES. The commit of the
+                         caller's own transaction is tried as often as the client's calls are */
 };
 
 /* clang-format off */

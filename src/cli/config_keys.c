@@ -43,6 +43,7 @@ static const struct config_key keys[] = {
      "is created"},
     {"outboxes[].payload_max", CONFIG_NUMBER, 1, LIMIT_ITEM_BYTES, NULL, "what fits into an item",
      "refuse larger payloads, in bytes"},
+    {"outboxes[].retries", CONFIG_NUMBER, 0, 100, NULL, "3", "of one call to the table"},
     {"outboxes[].sink", CONFIG_CHOICE, 0, 0, "sqs|sns|kinesis|eventbridge", "",
      "refuse what this service's messages could not carry"},
     {"outboxes[].topics", CONFIG_TEXTS, 0, 0, NULL, "",

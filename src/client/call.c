@@ -379,12 +379,14 @@ enum weir_status client_run(struct weir_client *client, struct client_request *r
     return request->status;
 }
 
-enum weir_status client_call(struct weir_client *client, const char *operation,
-                             const struct weir_value *document, struct arena *arena,
-                             struct weir_value **ret_response,
-                             const struct weir_value **ret_error_members, struct weir_error *err)
+enum weir_status client_call_within(struct weir_client *client, uint32_t max_attempts,
+                                    const char *operation, const struct weir_value *document,
+                                    struct arena *arena, struct weir_value **ret_response,
+                                    const struct weir_value **ret_error_members,
+                                    struct weir_error *err)
 {
-    struct client_request request = {.operation = operation, .document = document, .arena = arena};
+    struct client_request request = {
+        .operation = operation, .document = document, .arena = arena, .max_attempts = max_attempts};
     if (client_run(client, &request) == WEIR_OK) {
         if (ret_response != NULL) {
             *ret_response = request.response;
@@ -398,6 +400,15 @@ enum weir_status client_call(struct weir_client *client, const char *operation,
         *err = request.error;
     }
     return request.status;
+}
+
+enum weir_status client_call(struct weir_client *client, const char *operation,
+                             const struct weir_value *document, struct arena *arena,
+                             struct weir_value **ret_response,
+                             const struct weir_value **ret_error_members, struct weir_error *err)
+{
+    return client_call_within(client, 0, operation, document, arena, ret_response,
+                              ret_error_members, err);
 }
 
 /* ---- asynchronous ---------------------------------------------------------------------------- */

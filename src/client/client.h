@@ -74,7 +74,14 @@ void client_cancel(struct client_request *request);
  * used. @thread any but a loop's */
 enum weir_status client_run(struct weir_client *client, struct client_request *request);
 
-/* A synchronous call. *ret_error_members may be NULL. @thread any but a loop's */
+/* A synchronous call of at most max_attempts (0: the client's). *ret_error_members may be NULL.
+ * @thread any but a loop's */
+enum weir_status client_call_within(struct weir_client *client, uint32_t max_attempts,
+                                    const char *operation, const struct weir_value *document,
+                                    struct arena *arena, struct weir_value **ret_response,
+                                    const struct weir_value **ret_error_members,
+                                    struct weir_error *err);
+/* The same with the client's attempts. */
 enum weir_status client_call(struct weir_client *client, const char *operation,
                              const struct weir_value *document, struct arena *arena,
                              struct weir_value **ret_response,
@@ -156,6 +163,8 @@ enum weir_status client_check(const struct weir_client *client, struct weir_erro
 enum weir_status txn_add_document(struct weir_txn *txn, struct weir_value *element,
                                   enum weir_status on_condition, struct weir_error *err);
 struct arena *txn_arena(struct weir_txn *txn);
+/* How often a commit of it is tried; 0: as often as the client does. */
+void txn_limit_attempts(struct weir_txn *txn, uint32_t max_attempts);
 /* The i-th element, to be read or amended before commit. */
 struct weir_value *txn_element(struct weir_txn *txn, uint32_t index);
 

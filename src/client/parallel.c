@@ -42,6 +42,7 @@ static void send_all(struct run *run)
             .operation = call.operation,
             .document = call.document,
             .arena = slot->arena,
+            .max_attempts = run->calls->max_attempts,
             .loop = run->loop,
             .done = on_done,
         };

@@ -26,7 +26,8 @@ struct parallel_call {
 
 struct parallel {
     struct weir_client *client;
-    size_t arena_bytes; /* of one call: its request, its answer, and what next and done make */
+    uint32_t max_attempts; /* of one call; 0: the client's */
+    size_t arena_bytes;    /* of one call: its request, its answer, and what next and done make */
     void *arg;
     /* Fills *ret_call. False: nothing can be sent now. An arena that was not used for a call is
      * given again. */

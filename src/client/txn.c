@@ -69,6 +69,11 @@ uint32_t weir_txn_count(const struct weir_txn *txn)
     return txn == NULL ? 0 : txn->count;
 }
 
+void txn_limit_attempts(struct weir_txn *txn, uint32_t max_attempts)
+{
+    txn->max_attempts = max_attempts;
+}
+
 struct arena *txn_arena(struct weir_txn *txn)
 {
     return txn->arena;
@@ -160,6 +165,7 @@ static enum weir_status commit_once(struct weir_txn *txn, struct weir_error *err
     struct arena *arena = arena_new(LIMIT_REQUEST_ARENA_BYTES);
     struct client_request request = {.operation = "TransactWriteItems",
                                      .arena = arena,
+                                     .max_attempts = txn->max_attempts,
                                      .token_since_ns = txn->uncertain_since_ns};
     enum weir_status status;
     reasons_clear(txn);

@@ -24,6 +24,7 @@ struct weir_txn {
     struct arena *arena;        /* of the elements */
     struct element elements[LIMIT_TRANSACT_ITEMS];
     uint32_t count;
+    uint32_t max_attempts; /* of a commit; 0: the client's */
     bool uncertain;
     uint64_t uncertain_since_ns; /* when the first commit of this token began */
     char token[UUID_TEXT_SIZE];

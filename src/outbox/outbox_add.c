@@ -47,8 +47,7 @@ static enum weir_status put_now(struct weir_outbox *outbox, struct arena *a, str
     const struct weir_value *members = NULL;
     struct weir_error error = {0};
     outbox_ask_put(a, put);
-    enum weir_status status =
-        client_call(outbox->client, "PutItem", put, a, &response, &members, &error);
+    enum weir_status status = outbox_call(outbox, "PutItem", put, a, &response, &members, &error);
     if (status == WEIR_CONDITION_FAILED) {
         status = outbox_judge_put(a, put, members, id, &error);
     }

@@ -9,11 +9,12 @@
  *                  └───► failed ──► the rest of its key is cancelled
  */
 
-#include "outbox/outbox_parallel.h"
+#include "outbox/outbox_store.h"
 
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "client/parallel.h"
 
 #define NONE UINT32_MAX
 /* How often, and with which pauses, what BatchWriteItem left is sent again. */
@@ -205,7 +206,13 @@ static enum weir_status row_at(struct many *many, struct arena *a, uint32_t i,
 /* ---- conditional: a PutItem each, side by side ------------------------------------------------
  */
 
-static bool next_put(void *arg, struct arena *a, struct outbox_parallel_call *ret_call)
+/* What put_done must know of a call. */
+struct sent {
+    uint32_t place;
+    const struct weir_value *put;
+};
+
+static bool next_put(void *arg, struct arena *a, struct parallel_call *ret_call)
 {
     struct many *many = arg;
     uint32_t place;
@@ -215,9 +222,11 @@ static bool next_put(void *arg, struct arena *a, struct outbox_parallel_call *re
         enum weir_status status = row_at(many, a, place, &row, &error);
         struct weir_value *put =
             status == WEIR_OK ? outbox_put_of_row(a, &many->outbox->layout, row) : NULL;
-        if (put != NULL) {
+        struct sent *sent = put == NULL ? NULL : ARENA_NEW(a, struct sent);
+        if (sent != NULL) {
             outbox_ask_put(a, put);
-            *ret_call = (struct outbox_parallel_call){"PutItem", put, place};
+            *sent = (struct sent){place, put};
+            *ret_call = (struct parallel_call){"PutItem", put, sent};
             return true;
         }
         if (status == WEIR_OK) {
@@ -228,10 +237,11 @@ static bool next_put(void *arg, struct arena *a, struct outbox_parallel_call *re
     return false;
 }
 
-static void put_done(void *arg, uint32_t place, const struct client_request *request)
+static void put_done(void *arg, void *state, const struct client_request *request)
 {
     struct many *many = arg;
-    struct weir_outbox_result *result = &many->results[place];
+    const struct sent *sent = state;
+    struct weir_outbox_result *result = &many->results[sent->place];
     struct weir_error error = request->error;
     enum weir_status status = request->status;
     if (status == WEIR_OK) {
@@ -239,16 +249,23 @@ static void put_done(void *arg, uint32_t place, const struct client_request *req
         client_consumed("PutItem", request->response, &capacity);
         result->write_units = capacity.write_units;
     } else if (status == WEIR_CONDITION_FAILED) {
-        status =
-            outbox_refuse(&error, WEIR_ALREADY_EXISTS, "message %s exists already", result->id);
+        status = outbox_judge_put(request->arena, sent->put, request->error_members,
+                                  id_of(many, sent->place), &error);
     }
-    settle(many, place, status, &error);
+    settle(many, sent->place, status, &error);
 }
 
 static enum weir_status put_all(struct many *many, struct weir_error *err)
 {
-    struct outbox_parallel calls = {many->outbox->client, next_put, put_done, many};
-    return outbox_parallel_run(&calls, err);
+    struct parallel calls = {
+        .client = many->outbox->client,
+        .max_attempts = many->outbox->max_attempts,
+        .arena_bytes = OUTBOX_PARALLEL_BYTES,
+        .arg = many,
+        .next = next_put,
+        .done = put_done,
+    };
+    return parallel_run(&calls, err);
 }
 
 /* ---- overwriting: BatchWriteItem ------------------------------------------------------------- */
@@ -383,7 +400,7 @@ static void write_chunk(struct many *many, struct arena *attempt_arena, struct c
         struct weir_value *request = batch_request(many, attempt_arena, chunk);
         enum weir_status status = request == NULL
                                       ? outbox_no_memory(&error)
-                                      : client_call(many->outbox->client, "BatchWriteItem", request,
+                                      : outbox_call(many->outbox, "BatchWriteItem", request,
                                                     attempt_arena, &response, NULL, &error);
         if (status != WEIR_OK) {
             fail_chunk(many, chunk, status, &error);

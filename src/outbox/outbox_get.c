@@ -120,8 +120,7 @@ static enum weir_status find(struct weir_outbox *outbox, struct arena *a,
     if (request == NULL) {
         return outbox_no_memory(err);
     }
-    enum weir_status status =
-        client_call(outbox->client, "Query", request, a, &response, NULL, err);
+    enum weir_status status = outbox_call(outbox, "Query", request, a, &response, NULL, err);
     return status == WEIR_OK ? add_found(a, &outbox->layout, response, page, err) : status;
 }
 

@@ -38,7 +38,7 @@ static enum weir_status write_row(struct weir_outbox *outbox, struct arena *a,
     struct weir_value *response = NULL;
     enum weir_status status =
         request == NULL ? outbox_no_memory(err)
-                        : client_call(outbox->client, operation, request, a, &response, NULL, err);
+                        : outbox_call(outbox, operation, request, a, &response, NULL, err);
     return status == WEIR_CONDITION_FAILED ? outbox_not_found(&outbox->layout, key, id, err)
                                            : status;
 }

@@ -130,7 +130,7 @@ static void mark_chunk(struct weir_outbox *outbox, const struct weir_outbox_ref 
 {
     struct weir_error error = {0};
     struct weir_txn *txn = NULL;
-    enum weir_status status = weir_txn_new(outbox->client, &txn, &error);
+    enum weir_status status = outbox_txn_new(outbox, &txn, &error);
     if (status == WEIR_OK) {
         status = add_marks(outbox, txn, refs, count, &error);
     }

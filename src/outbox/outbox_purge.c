@@ -6,11 +6,12 @@
  * dispatched again in between.
  */
 
-#include "outbox/outbox_parallel.h"
+#include "outbox/outbox_store.h"
 
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "client/parallel.h"
 
 #define PURGE_STEP_ROWS 4096
 #define PURGE_STEP_BYTES (64 * 1024 * 1024)
@@ -74,7 +75,7 @@ static enum outbox_visit collect(struct outbox_read *read, const struct weir_val
     return purge->count == purge->max ? OUTBOX_VISIT_ENOUGH : OUTBOX_VISIT_ON;
 }
 
-static bool next_delete(void *arg, struct arena *a, struct outbox_parallel_call *ret_call)
+static bool next_delete(void *arg, struct arena *a, struct parallel_call *ret_call)
 {
     struct purge *purge = arg;
     if (purge->sent == purge->count || purge->status != WEIR_OK) {
@@ -87,15 +88,25 @@ static bool next_delete(void *arg, struct arena *a, struct outbox_parallel_call 
         return false;
     }
     add_question(a, request, "ConditionExpression", purge);
-    *ret_call = (struct outbox_parallel_call){"DeleteItem", request, purge->sent++};
+    value_add_str(a, request, "ReturnValuesOnConditionCheckFailure", BYTES_LIT("ALL_OLD"));
+    purge->sent++;
+    *ret_call = (struct parallel_call){"DeleteItem", request, NULL};
     return true;
 }
 
-static void delete_done(void *arg, uint32_t index, const struct client_request *request)
+/* After a lost answer the condition fails because the row is gone: by that attempt. */
+static bool is_deleted(const struct client_request *request)
+{
+    return request->status == WEIR_OK || (request->status == WEIR_CONDITION_FAILED &&
+                                          request->error.outcome == WEIR_OUTCOME_UNKNOWN &&
+                                          value_get(request->error_members, "Item") == NULL);
+}
+
+static void delete_done(void *arg, void *state, const struct client_request *request)
 {
     struct purge *purge = arg;
-    (void)index;
-    if (request->status == WEIR_OK) {
+    (void)state;
+    if (is_deleted(request)) {
         purge->deleted++;
     } else if (request->status != WEIR_CONDITION_FAILED && purge->status == WEIR_OK) {
         purge->status = request->status;
@@ -105,8 +116,15 @@ static void delete_done(void *arg, uint32_t index, const struct client_request *
 
 static enum weir_status delete_collected(struct purge *purge, struct weir_error *err)
 {
-    struct outbox_parallel calls = {purge->outbox->client, next_delete, delete_done, purge};
-    enum weir_status status = purge->count == 0 ? WEIR_OK : outbox_parallel_run(&calls, err);
+    struct parallel calls = {
+        .client = purge->outbox->client,
+        .max_attempts = purge->outbox->max_attempts,
+        .arena_bytes = OUTBOX_PARALLEL_BYTES,
+        .arg = purge,
+        .next = next_delete,
+        .done = delete_done,
+    };
+    enum weir_status status = purge->count == 0 ? WEIR_OK : parallel_run(&calls, err);
     if (status == WEIR_OK && purge->status != WEIR_OK) {
         status = purge->status;
         if (err != NULL) {

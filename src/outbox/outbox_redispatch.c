@@ -147,7 +147,7 @@ static enum weir_status commit_two(const struct redispatch *r, struct weir_value
                                    struct weir_error *error)
 {
     struct weir_txn *txn = NULL;
-    enum weir_status status = weir_txn_new(r->outbox->client, &txn, error);
+    enum weir_status status = outbox_txn_new(r->outbox, &txn, error);
     if (status == WEIR_OK) {
         status = txn_add_document(txn, first, WEIR_CONDITION_FAILED, error);
     }
@@ -184,9 +184,9 @@ static enum weir_status take_out(const struct redispatch *r, const struct weir_v
 static enum weir_status drop_copy(const struct redispatch *r, struct weir_error *error)
 {
     struct weir_value *response = NULL;
-    enum weir_status status = client_call(r->outbox->client, "DeleteItem",
-                                          delete_request(r, r->copy_key, OUTBOX_PARKED, false),
-                                          r->arena, &response, NULL, error);
+    enum weir_status status =
+        outbox_call(r->outbox, "DeleteItem", delete_request(r, r->copy_key, OUTBOX_PARKED, false),
+                    r->arena, &response, NULL, error);
     return status == WEIR_CONDITION_FAILED ? WEIR_OK : status;
 }
 

@@ -45,7 +45,7 @@ static enum weir_status read_page(struct weir_outbox *outbox, struct outbox_read
         value_add_value(a, request, "ExclusiveStartKey", *start_key);
     }
     enum weir_status status =
-        client_call(outbox->client, read->operation, request, a, &response, NULL, err);
+        outbox_call(outbox, read->operation, request, a, &response, NULL, err);
     if (status == WEIR_OK) {
         status = visit_page(a, response, read, &enough, err);
     }
@@ -147,8 +147,7 @@ enum weir_status outbox_read_row(struct weir_outbox *outbox, struct arena *a,
         return outbox_no_memory(err);
     }
     value_add_bool(a, request, "ConsistentRead", true);
-    enum weir_status status =
-        client_call(outbox->client, "GetItem", request, a, &response, NULL, err);
+    enum weir_status status = outbox_call(outbox, "GetItem", request, a, &response, NULL, err);
     *ret_row = NULL;
     if (status != WEIR_OK || value_get(response, "Item") == NULL) {
         return status;

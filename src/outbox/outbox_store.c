@@ -14,6 +14,8 @@
 #include "base/error.h"
 #include "base/options.h"
 
+#define DEFAULT_RETRIES 3
+
 enum weir_status outbox_no_memory(struct weir_error *err)
 {
     return error_set(err, WEIR_NO_MEMORY, "no memory for the outbox");
@@ -66,6 +68,14 @@ static enum weir_status open_with(struct weir_outbox *outbox,
     return status;
 }
 
+static uint32_t attempts_of(uint32_t retries)
+{
+    if (retries == WEIR_OUTBOX_NO_RETRIES) {
+        return 1;
+    }
+    return (retries == 0 ? DEFAULT_RETRIES : retries) + 1;
+}
+
 enum weir_status weir_outbox_open(struct weir_client *client,
                                   const struct weir_outbox_options *options,
                                   struct weir_outbox **ret_outbox, struct weir_error *err)
@@ -84,6 +94,7 @@ enum weir_status weir_outbox_open(struct weir_client *client,
         return outbox_no_memory(err);
     }
     outbox->client = client;
+    outbox->max_attempts = attempts_of(ours.retries);
     status = open_with(outbox, &ours, err);
     if (status != WEIR_OK) {
         weir_outbox_close(outbox);
@@ -115,6 +126,25 @@ static enum weir_status begin(const struct weir_outbox *outbox, size_t bytes,
     }
     *ret_arena = a;
     return WEIR_OK;
+}
+
+enum weir_status outbox_call(const struct weir_outbox *outbox, const char *operation,
+                             const struct weir_value *document, struct arena *a,
+                             struct weir_value **ret_response,
+                             const struct weir_value **ret_members, struct weir_error *err)
+{
+    return client_call_within(outbox->client, outbox->max_attempts, operation, document, a,
+                              ret_response, ret_members, err);
+}
+
+enum weir_status outbox_txn_new(const struct weir_outbox *outbox, struct weir_txn **ret_txn,
+                                struct weir_error *err)
+{
+    enum weir_status status = weir_txn_new(outbox->client, ret_txn, err);
+    if (status == WEIR_OK) {
+        txn_limit_attempts(*ret_txn, outbox->max_attempts);
+    }
+    return status;
 }
 
 enum weir_status outbox_call_begin(const struct weir_outbox *outbox, struct arena **ret_arena,

@@ -9,6 +9,8 @@
 
 /* One call: a message of 400 KB, its Base64, its request, and a page of up to 1 MB. */
 #define OUTBOX_CALL_BYTES (64 * 1024 * 1024)
+/* One of many calls side by side: a message of 400 KB several times over. */
+#define OUTBOX_PARALLEL_BYTES (8 * 1024 * 1024)
 /* Names, and a topic map of thousands of types. */
 #define OUTBOX_NAMES_BYTES (4 * 1024 * 1024)
 /* A page holds whole rows of up to 400 KB each, so its text and arena may be large. */
@@ -20,6 +22,7 @@ struct weir_outbox {
     struct weir_client *client;  /* all fields are immutable after open */
     struct outbox_layout layout; /* its bytes are in `names` */
     struct arena *names;
+    uint32_t max_attempts; /* of one call */
 };
 
 /* ---- outbox_store.c: a call ------------------------------------------------------------------ */
@@ -30,6 +33,14 @@ enum weir_status outbox_call_begin(const struct weir_outbox *outbox, struct aren
 /* The same with an arena for a page of messages; refuses limits that are none. */
 enum weir_status outbox_page_begin(const struct weir_outbox *outbox, uint32_t limit,
                                    struct arena **ret_arena, struct weir_error *err);
+/* client_call with the outbox's own number of attempts. */
+enum weir_status outbox_call(const struct weir_outbox *outbox, const char *operation,
+                             const struct weir_value *document, struct arena *a,
+                             struct weir_value **ret_response,
+                             const struct weir_value **ret_members, struct weir_error *err);
+/* An empty transaction with the outbox's own number of attempts. */
+enum weir_status outbox_txn_new(const struct weir_outbox *outbox, struct weir_txn **ret_txn,
+                                struct weir_error *err);
 /* A document as NUL-terminated text, freed with weir_free. */
 enum weir_status outbox_text_of(const struct weir_value *document, char **ret_json,
                                 size_t *ret_json_len, struct weir_error *err);

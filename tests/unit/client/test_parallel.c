@@ -47,7 +47,11 @@ static void done(void *arg, void *state, const struct client_request *request)
 
 static void run(struct fixture *f, struct calls *c)
 {
-    const struct parallel calls = {f->client, LIMIT_REQUEST_ARENA_BYTES, c, next, done};
+    const struct parallel calls = {.client = f->client,
+                                   .arena_bytes = LIMIT_REQUEST_ARENA_BYTES,
+                                   .arg = c,
+                                   .next = next,
+                                   .done = done};
     assert_int_equal(parallel_run(&calls, &f->err), WEIR_OK);
     assert_int_equal(c->next, c->count);
     assert_int_equal(c->done, c->count);
