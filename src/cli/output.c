@@ -47,11 +47,13 @@ int cli_exit_code(enum weir_status status)
     case WEIR_ALREADY_EXISTS:
         return 4;
     case WEIR_INVALID_ARGUMENT:
+    case WEIR_UNSUPPORTED:
         return 64;
     case WEIR_VALIDATION:
     case WEIR_SERIALIZATION:
     case WEIR_MALFORMED_MESSAGE:
     case WEIR_TOO_LARGE:
+    case WEIR_UNKNOWN_TOPIC:
         return 65;
     case WEIR_GAP:
     case WEIR_TRIMMED:

@@ -29,6 +29,8 @@ static void test_L4_exit_codes_tell_failures_apart(void **state)
         {WEIR_SERIALIZATION, 65},
         {WEIR_MALFORMED_MESSAGE, 65},
         {WEIR_TOO_LARGE, 65},
+        {WEIR_UNKNOWN_TOPIC, 65},
+        {WEIR_UNSUPPORTED, 64},
         {WEIR_GAP, 66},
         {WEIR_TRIMMED, 66},
         {WEIR_UNREACHABLE, 69},
