@@ -8,9 +8,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/env.h"
 #include "base/error.h"
 #include "cli/cmd_item.h"
+#include "cli/progress.h"
 #include "cli/scan.h"
 #include "value/number.h"
 
@@ -48,11 +51,13 @@ struct reading {
     pthread_mutex_t mu; /* around stdout and what follows */
     int64_t left;       /* items still to print; -1: no end */
     uint64_t counted;
+    uint64_t scanned;
+    struct progress progress;
 };
 
-static uint64_t count_of(const struct weir_value *response)
+static uint64_t count_of(const struct weir_value *response, const char *name)
 {
-    const struct weir_value *count = value_get(response, "Count");
+    const struct weir_value *count = value_get(response, name);
     struct number number;
     int64_t value = 0;
     if (count == NULL || count->type != VALUE_N ||
@@ -109,10 +114,12 @@ static enum weir_status on_page(void *arg, struct arena *a, const struct value_l
     enum weir_status status = WEIR_OK;
     (void)pthread_mutex_lock(&reading->mu);
     if (reading->count_only) {
-        reading->counted += count_of(response);
+        reading->counted += count_of(response, "Count");
     } else if (reading->left != 0) {
         status = print_page(reading, a, items, err);
     }
+    reading->scanned += count_of(response, "ScannedCount");
+    progress_update(&reading->progress, reading->scanned, reading->scanned);
     (void)pthread_mutex_unlock(&reading->mu);
     return status;
 }
@@ -156,7 +163,11 @@ static enum weir_status run(struct data_session *s, const char *operation,
         return status;
     }
     (void)pthread_mutex_init(&reading.mu, NULL);
+    /* Where the items themselves are seen going by, a line between them would only disturb. */
+    progress_init(&reading.progress, s->args, env_system(), "reading", 0);
+    reading.progress.shown &= reading.count_only || !isatty(STDOUT_FILENO);
     status = limit == 0 ? WEIR_OK : scan_run(&options, &s->err);
+    progress_end(&reading.progress);
     (void)pthread_mutex_destroy(&reading.mu);
     if (status == WEIR_RESOURCE_NOT_FOUND) {
         return data_name_table(s, request);

@@ -352,6 +352,12 @@ def test_progress_is_for_a_terminal_alone(shared, on_shared, tmp_path, option, s
             assert window.shown.rindex(b"\r\x1b[K") < window.shown.index(b"weir: ")
     for words in (["import", name, "items.jsonl"], ["export", name, "out.jsonl"]):
         assert b"\x1b" not in on_shared(*words).stderr
+    for words in (["item", "scan", name], ["item", "scan", name, "--count"]):  # of unknown length
+        window = terminal.Terminal([support.PROGRAM, *words, *option, "--endpoint-url",
+                                    shared.endpoint], cwd=tmp_path)
+        assert window.end() == 0, window.shown
+        assert (b"\r\x1b[Kreading  " in window.shown) == shown, window.shown
+        assert b"\x1b" not in on_shared(*words).stderr
 
 
 # ---- much ----
