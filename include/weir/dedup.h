@@ -333,6 +333,7 @@ struct weir_dedup_purge_options {
     int64_t completed_before_ms; /* wall clock, since the epoch */
     uint32_t limit;              /* rows to delete at most; 0: all */
     uint32_t reserved;
+    struct weir_text token; /* a former call's `next`, to go on behind it; absent: from the start */
 };
 
 /* clang-format off */
@@ -344,13 +345,15 @@ struct weir_dedup_purged {
     uint64_t kept; /* changed between the read and the delete, so it stays */
     uint32_t more; /* 1: the limit was reached before the end */
     uint32_t reserved;
+    char *next; /* with more: the token for going on, NUL-terminated, freed with weir_free */
 };
 
 /*
  * Deletes rows, each on the condition that it is still as it was read: one that was claimed,
  * renewed or completed meanwhile stays. An outbox's rows in the same table are left alone.
  * ret_purged may be NULL; it is written on failure too, with what was deleted before. Reads the
- * whole table, or the worker's rows. WEIR_INVALID_ARGUMENT names the option that is wrong.
+ * whole table, or the worker's rows, from the token on. WEIR_INVALID_ARGUMENT names the option that
+ * is wrong.
  */
 WEIR_API enum weir_status weir_dedup_purge(struct weir_dedup *dedup,
                                            const struct weir_dedup_purge_options *options,

@@ -92,8 +92,9 @@ struct weir_outbox_options {
     uint32_t payload_max;    /* bytes; 0: what fits into an item */
     enum weir_mark mark;
     const char *sink; /* refuse what it could not carry: "sqs", "sns", "kinesis", "eventbridge" */
-    uint32_t retries; /* of one call of the outbox; 0: 3; WEIR_OUTBOX_NO_RETRIES. The commit of the
-                         caller's own transaction is tried as often as the client's calls are */
+    uint32_t retries; /* of one call of the outbox; 0: 3, or fewer where the client makes fewer
+                         attempts; WEIR_OUTBOX_NO_RETRIES: none. The commit of the caller's own
+                         transaction is tried as often as the client's calls are */
 };
 
 /* clang-format off */

@@ -10,9 +10,11 @@
 #include "cli/cmd_dedup.h"
 #include "cli/config_internal.h"
 #include "cli/confirm.h"
+#include "cli/progress.h"
 
 #define ARENA_BYTES ((size_t)32 * 1024 * 1024)
 #define ANSWER_BYTES ((size_t)64 * 1024)
+#define PURGE_STEP_ROWS 5000
 #define ROWS_MAX 1000
 
 static const char *const states[] = {
@@ -206,6 +208,35 @@ static void print_purged(const struct cli_args *args, const struct weir_dedup_pu
     arena_free(a);
 }
 
+/* In steps, so that a person sees how far it is. */
+static enum weir_status purge_in_steps(const struct cli_args *args, struct weir_dedup *dedup,
+                                       struct weir_dedup_purge_options options,
+                                       struct weir_dedup_purged *sum, struct weir_error *err)
+{
+    struct progress progress;
+    struct weir_dedup_purged step = {.more = 1};
+    uint64_t limit = options.limit == 0 ? UINT64_MAX : options.limit;
+    enum weir_status status = WEIR_OK;
+    char *token = NULL;
+    progress_init(&progress, args, env_system(), "deleting", 0);
+    while (status == WEIR_OK && step.more != 0 && sum->deleted < limit) {
+        uint64_t left = limit - sum->deleted;
+        step = (struct weir_dedup_purged){0};
+        options.limit = left < PURGE_STEP_ROWS ? (uint32_t)left : PURGE_STEP_ROWS;
+        options.token = (struct weir_text){token, token == NULL ? 0 : strlen(token)};
+        status = weir_dedup_purge(dedup, &options, &step, err);
+        weir_free(token);
+        token = step.next;
+        sum->deleted += step.deleted;
+        sum->kept += step.kept;
+        progress_update(&progress, sum->deleted, sum->deleted);
+    }
+    sum->more = step.more;
+    weir_free(token);
+    progress_end(&progress);
+    return status;
+}
+
 int cmd_dedup_purge(const struct cli_args *args)
 {
     struct dedup_session s = {0};
@@ -222,7 +253,7 @@ int cmd_dedup_purge(const struct cli_args *args)
     }
     bool began = status == WEIR_OK;
     if (began) {
-        status = weir_dedup_purge(s.dedup, &options, &purged, &err);
+        status = purge_in_steps(args, s.dedup, options, &purged, &err);
     }
     if (began && (status == WEIR_OK || purged.deleted > 0)) {
         print_purged(args, &purged);

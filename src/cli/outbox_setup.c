@@ -94,8 +94,8 @@ static void read_scalars(const struct reading *r, struct weir_outbox_options *op
     options->sink = text_of(r, "sink");
     options->pending_shards = (uint32_t)number_of(r, "pending_shards", 0);
     options->payload_max = (uint32_t)number_of(r, "payload_max", 0);
-    int64_t retries = number_of(r, "retries", 3);
-    options->retries = retries == 0 ? WEIR_OUTBOX_NO_RETRIES : (uint32_t)retries;
+    int64_t retries = number_of(r, "retries", -1);
+    options->retries = retries == 0 ? WEIR_OUTBOX_NO_RETRIES : retries < 0 ? 0 : (uint32_t)retries;
     options->retention_s = retention_ms < 0 ? 0 : retention_ms == 0 ? -1 : retention_ms / 1000;
     options->strict_topics = text_is(text_of(r, "strict_topics"), "yes");
     options->no_create = text_is(text_of(r, "create"), "no");

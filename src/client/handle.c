@@ -56,6 +56,11 @@ void client_unref(struct weir_client *client)
     }
 }
 
+uint32_t client_max_attempts(const struct weir_client *client)
+{
+    return client->max_attempts;
+}
+
 struct weir_env *client_env(struct weir_client *client)
 {
     return client->env;

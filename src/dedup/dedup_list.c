@@ -4,7 +4,6 @@
 
 #include "dedup/dedup_page.h"
 
-#include "base/base64.h"
 #include "base/error.h"
 
 #define LIST_LIMIT_MAX 1000
@@ -14,50 +13,6 @@
 static enum weir_status no_memory(struct weir_error *err)
 {
     return error_set(err, WEIR_NO_MEMORY, "no memory for rows of the dedup table");
-}
-
-/* ---- the token: Base64 of the last row's worker, behind its length of 4 bytes, and message ----
- */
-
-static struct weir_bytes token_of(struct arena *a, const struct dedup_seen *last)
-{
-    size_t len = 4 + last->worker.len + last->message.len;
-    uint8_t *raw = arena_alloc(a, len);
-    uint8_t *text = arena_alloc(a, base64_text_len(len));
-    if (raw == NULL || text == NULL) {
-        return BYTES_NONE;
-    }
-    put_be32(raw, (uint32_t)last->worker.len);
-    memcpy(raw + 4, last->worker.ptr, last->worker.len);
-    memcpy(raw + 4 + last->worker.len, last->message.ptr, last->message.len);
-    base64_encode(bytes_of(raw, len), text);
-    return bytes_of(text, base64_text_len(len));
-}
-
-/* The key to go on behind. */
-static enum weir_status token_decode(struct weir_dedup *dedup, struct arena *a, const char *token,
-                                     size_t token_len, const struct weir_value **ret_after,
-                                     struct weir_error *err)
-{
-    struct dedup_call call;
-    size_t len = 0;
-    uint8_t *raw = arena_alloc(a, token_len / 4 * 3 + 1);
-    if (raw == NULL) {
-        return no_memory(err);
-    }
-    bool good =
-        base64_decode(bytes_of(token, token_len), raw, &len) && len > 4 && get_be32(raw) < len - 4;
-    if (good) {
-        size_t worker = get_be32(raw);
-        struct weir_dedup_id id = {(char *)raw + 4, worker, (char *)raw + 4 + worker,
-                                   len - 4 - worker};
-        good = dedup_call_init(&call, a, &dedup->policy, 0, &id, NULL) == WEIR_OK;
-    }
-    if (!good) {
-        return error_set(err, WEIR_INVALID_ARGUMENT, "the token is not one of a former page");
-    }
-    *ret_after = dedup_key(&call);
-    return *ret_after == NULL ? no_memory(err) : WEIR_OK;
 }
 
 /* ---- the list -------------------------------------------------------------------------------- */
@@ -139,7 +94,7 @@ static enum weir_status list_take(struct listing *l, const struct dedup_page *pa
         if (l->rows != NULL && l->rows->u.list.count == l->limit) {
             l->over = true;
             if (i + 1 < count || page->next != NULL) {
-                value_add_str(l->kept, l->page, "next", token_of(l->kept, &seen));
+                value_add_str(l->kept, l->page, "next", dedup_page_token(l->kept, &seen));
             }
             return WEIR_OK;
         }
@@ -174,7 +129,7 @@ static enum weir_status list_with(struct listing *l, const char *token, size_t t
         return no_memory(err);
     }
     if (token_len > 0) {
-        status = token_decode(l->dedup, l->kept, token, token_len, &l->after, err);
+        status = dedup_page_after(l->dedup, l->kept, bytes_of(token, token_len), &l->after, err);
     }
     if (status == WEIR_OK) {
         status = list_collect(l, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dedup/dedup_page.h"
 
+#include "base/base64.h"
 #include "base/error.h"
 
 #define READ_ROWS 1000 /* of a page; the service ends one at 1 MB anyway */
@@ -63,4 +64,48 @@ enum weir_status dedup_check_worker(size_t worker_len, struct weir_error *err)
                ? WEIR_OK
                : error_set(err, WEIR_INVALID_ARGUMENT, "worker has %zu bytes: at most %d",
                            worker_len, LIMIT_PARTITION_KEY_BYTES);
+}
+
+/* ---- the token: Base64 of the last row's worker, behind its length of 4 bytes, and message ----
+ */
+
+struct weir_bytes dedup_page_token(struct arena *a, const struct dedup_seen *last)
+{
+    size_t len = 4 + last->worker.len + last->message.len;
+    uint8_t *raw = arena_alloc(a, len);
+    uint8_t *text = arena_alloc(a, base64_text_len(len));
+    if (raw == NULL || text == NULL) {
+        return BYTES_NONE;
+    }
+    put_be32(raw, (uint32_t)last->worker.len);
+    memcpy(raw + 4, last->worker.ptr, last->worker.len);
+    memcpy(raw + 4 + last->worker.len, last->message.ptr, last->message.len);
+    base64_encode(bytes_of(raw, len), text);
+    return bytes_of(text, base64_text_len(len));
+}
+
+enum weir_status dedup_page_after(const struct weir_dedup *dedup, struct arena *a,
+                                  struct weir_bytes token, const struct weir_value **ret_after,
+                                  struct weir_error *err)
+{
+    struct dedup_call call;
+    size_t len = 0;
+    uint8_t *raw = arena_alloc(a, token.len / 4 * 3 + 1);
+    if (raw == NULL) {
+        return error_set(err, WEIR_NO_MEMORY, "no memory for rows of the dedup table");
+    }
+    bool good = base64_decode(token, raw, &len) && len > 4 && get_be32(raw) < len - 4;
+    if (good) {
+        size_t worker = get_be32(raw);
+        struct weir_dedup_id id = {(char *)raw + 4, worker, (char *)raw + 4 + worker,
+                                   len - 4 - worker};
+        good = dedup_call_init(&call, a, &dedup->policy, 0, &id, NULL) == WEIR_OK;
+    }
+    if (!good) {
+        return error_set(err, WEIR_INVALID_ARGUMENT, "the token is not one of a former page");
+    }
+    *ret_after = dedup_key(&call);
+    return *ret_after == NULL
+               ? error_set(err, WEIR_NO_MEMORY, "no memory for rows of the dedup table")
+               : WEIR_OK;
 }

@@ -29,6 +29,13 @@ struct dedup_seen {
 enum weir_status dedup_page_look(const struct dedup_call *call, const struct weir_value *node,
                                  struct dedup_seen *ret_seen, struct weir_error *err);
 
+/* What to go on behind, for callers: the last row's worker and message. Empty without memory. */
+struct weir_bytes dedup_page_token(struct arena *a, const struct dedup_seen *last);
+/* The key that a token stands for. WEIR_INVALID_ARGUMENT: it is none. */
+enum weir_status dedup_page_after(const struct weir_dedup *dedup, struct arena *a,
+                                  struct weir_bytes token, const struct weir_value **ret_after,
+                                  struct weir_error *err);
+
 /* The text of a string attribute; empty when it is absent or another type. */
 struct weir_bytes dedup_page_text(const struct weir_value *item, const char *name);
 

@@ -8,6 +8,8 @@
 #include "dedup/dedup_batch.h"
 #include "dedup/dedup_page.h"
 
+#include <stdlib.h>
+
 #include "base/error.h"
 #include "base/options.h"
 
@@ -162,11 +164,23 @@ static enum weir_status delete_chosen(struct purge *p, struct weir_error *err)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* Where a later call goes on: behind the last row that was chosen, deleted or not. */
+static enum weir_status keep_next(struct purge *p, struct weir_error *err)
+{
+    struct weir_bytes token = dedup_page_token(p->page_arena, &p->chosen[p->chosen_count - 1]);
+    p->done.next = token.ptr == NULL ? NULL : strndup((const char *)token.ptr, token.len);
+    return p->done.next != NULL ? WEIR_OK : error_set(err, WEIR_NO_MEMORY, "no memory for a purge");
+}
+
 static enum weir_status purge_pages(struct purge *p, struct arena *keys, struct weir_error *err)
 {
+    const struct weir_text *token = &p->options->token;
     const struct weir_value *after = NULL;
     enum weir_status status = WEIR_OK;
     bool over = false;
+    if (token->len > 0) {
+        status = dedup_page_after(p->dedup, keys, bytes_of(token->ptr, token->len), &after, err);
+    }
     while (status == WEIR_OK && !over) {
         struct dedup_page page = {0};
         arena_reset(p->page_arena);
@@ -183,7 +197,10 @@ static enum weir_status purge_pages(struct purge *p, struct arena *keys, struct 
         if (page.next != NULL && room(p) == 0) {
             p->done.more = 1;
         }
-        over = page.next == NULL || p->done.more != 0;
+        if (p->done.more != 0) {
+            return keep_next(p, err);
+        }
+        over = page.next == NULL;
         arena_reset(keys);
         after = over ? NULL : value_copy(keys, page.next);
         status = over || after != NULL ? WEIR_OK
@@ -238,6 +255,8 @@ enum weir_status weir_dedup_purge(struct weir_dedup *dedup,
     arena_free(keys);
     if (ret_purged != NULL) {
         *ret_purged = p.done;
+    } else {
+        free(p.done.next);
     }
     return status;
 }

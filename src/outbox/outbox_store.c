@@ -68,12 +68,17 @@ static enum weir_status open_with(struct weir_outbox *outbox,
     return status;
 }
 
-static uint32_t attempts_of(uint32_t retries)
+/* Without a number of its own an outbox does not try more often than its client is told to. */
+static uint32_t attempts_of(const struct weir_client *client, uint32_t retries)
 {
+    uint32_t of_client = client_max_attempts(client);
     if (retries == WEIR_OUTBOX_NO_RETRIES) {
         return 1;
     }
-    return (retries == 0 ? DEFAULT_RETRIES : retries) + 1;
+    if (retries != 0) {
+        return retries + 1;
+    }
+    return of_client < DEFAULT_RETRIES + 1 ? of_client : DEFAULT_RETRIES + 1;
 }
 
 enum weir_status weir_outbox_open(struct weir_client *client,
@@ -94,7 +99,7 @@ enum weir_status weir_outbox_open(struct weir_client *client,
         return outbox_no_memory(err);
     }
     outbox->client = client;
-    outbox->max_attempts = attempts_of(ours.retries);
+    outbox->max_attempts = attempts_of(client, ours.retries);
     status = open_with(outbox, &ours, err);
     if (status != WEIR_OK) {
         weir_outbox_close(outbox);

@@ -256,12 +256,59 @@ static void purge_of_a_worker_takes_all_pages_and_nobody_elses(void **state)
     struct weir_dedup_purged purged = purge(&f, options);
     assert_int_equal(purged.deleted, 100);
     assert_int_equal(purged.more, 1);
+    weir_free(purged.next);
     purged = purge(&f, options);
+    assert_null(purged.next);
     assert_int_equal(purged.deleted, 51);
     assert_int_equal(purged.more, 0);
     assert_int_equal(fixture_count(&f, TABLE), 2);
     assert_non_null(fixture_row(&f, "v", "m"));
     assert_non_null(fixture_row(&f, "w", "outbox"));
+    dedup_fixture_close(&f);
+}
+
+/* Rows that stay are not read again by the calls that follow. */
+static void purge_goes_on_behind_its_token(void **state)
+{
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    for (unsigned i = 0; i < 40; i++) { /* every other one stays */
+        char *message = arena_printf(f.arena, "m-%02u", i);
+        if (i % 2 == 0) {
+            commit(&f, "w", message);
+        } else {
+            (void)fixture_claim(&f, f.dedup, "w", message, WEIR_CLAIM_ACQUIRED);
+        }
+    }
+    struct weir_dedup_purge_options options = {
+        .what = WEIR_DEDUP_PURGE_COMPLETED,
+        .worker = {"w", 1},
+        .completed_before_ms = env_wall_ms(f.clock) + 60000,
+        .limit = 8,
+    };
+    struct weir_dedup_purged purged = {0};
+    uint64_t deleted = 0;
+    unsigned calls = 0;
+    char *token = NULL;
+    do {
+        options.token = (struct weir_text){token, token == NULL ? 0 : strlen(token)};
+        purged = purge(&f, options);
+        deleted += purged.deleted;
+        assert_int_equal(purged.more != 0, purged.next != NULL);
+        if (purged.next != NULL) { /* what is before the token does not come back */
+            commit(&f, "w", arena_printf(f.arena, "a-%u", calls));
+        }
+        calls++;
+        weir_free(token);
+        token = purged.next;
+    } while (token != NULL);
+    assert_int_equal(deleted, 20);
+    assert_int_equal(calls, 3);
+    assert_int_equal(fixture_count(&f, TABLE), 20 + 2);
+    options.token = (struct weir_text){"no token", 8};
+    options.struct_size = sizeof(options);
+    assert_status(weir_dedup_purge(f.dedup, &options, NULL, &f.err), WEIR_INVALID_ARGUMENT);
     dedup_fixture_close(&f);
 }
 
@@ -559,6 +606,7 @@ int main(void)
         cmocka_unit_test(test_H3_purge_deletes_expired_rows_alone),
         cmocka_unit_test(purge_of_what_was_completed_before_a_time),
         cmocka_unit_test(purge_of_a_worker_takes_all_pages_and_nobody_elses),
+        cmocka_unit_test(purge_goes_on_behind_its_token),
         cmocka_unit_test(purge_reads_every_page_of_the_table),
         cmocka_unit_test(row_that_changes_meanwhile_stays),
         cmocka_unit_test(row_that_differs_in_its_token_alone_stays),
