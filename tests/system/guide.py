@@ -108,10 +108,13 @@ class Page:
         programs = self.folder / "bin"
         programs.mkdir()
         (programs / "weir").symlink_to(support.PROGRAM)
-        (programs / "python3").symlink_to("/usr/bin/python3")
+        for name in ("python3", "aws"):  # Debian's, whatever else comes first on PATH
+            (programs / name).symlink_to("/usr/bin/" + name)
+        nowhere = "http://127.0.0.1:9"  # nothing leaves this machine, whatever a snippet says
         return support.installed_environment(
             prefix, PATH="%s:%s" % (programs, os.environ["PATH"]), HOME=str(self.folder),
-            WEIR_EXAMPLES=str(support.ROOT / "examples"))
+            WEIR_EXAMPLES=str(support.ROOT / "examples"), http_proxy=nowhere, https_proxy=nowhere,
+            HTTPS_PROXY=nowhere, no_proxy="127.0.0.1", NO_PROXY="127.0.0.1")
 
     def here(self, text):
         return re.sub(r"\b8000\b", str(self.port), text)
