@@ -31,6 +31,7 @@ void batch_begin(struct engine *engine)
     batch->status = WEIR_OK;
     batch->catalog = engine->catalog;
     batch->shard_count = 0;
+    blocks_clear(batch);
     batch->operations = 0;
     batch->bytes = 0;
     batch->stream_records = 0;
@@ -191,6 +192,7 @@ static enum weir_status commit_to_kv(struct engine *engine, struct weir_error *e
 enum weir_status batch_commit(struct engine *engine)
 {
     struct open_batch *batch = &engine->batch;
+    blocks_put(engine);
     put_counters(engine);
     if (!batch->dirty && batch->status == WEIR_OK) {
         return WEIR_OK;

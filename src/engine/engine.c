@@ -243,7 +243,6 @@ static void init_batch(struct open_batch *batch)
 {
     buf_init(&batch->row, ENCODING_BYTES_MAX + 16);
     buf_init(&batch->image, ENCODING_BYTES_MAX);
-    buf_init(&batch->record, 3 * ENCODING_BYTES_MAX);
     batch->requests_last = &batch->requests;
 }
 
@@ -325,7 +324,7 @@ static void fini_batch(struct engine *engine)
     overlay_fini(&batch->txn_keys);
     buf_fini(&batch->row);
     buf_fini(&batch->image);
-    buf_fini(&batch->record);
+    blocks_fini(batch);
     free(batch->shards);
 }
 

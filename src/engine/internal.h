@@ -60,15 +60,6 @@ enum weir_status item_row_take(struct weir_bytes value, struct row *ret_row,
                                struct weir_error *err);
 
 void stream_key_put(uint8_t to[STREAM_KEY_BYTES], uint32_t stream_id, uint32_t shard, uint64_t seq);
-/* Appends a record with its header; the images are storage encodings, len 0: left out. */
-void stream_record_put(struct buf *to, const struct engine_record *record);
-/* DynamoDB's size of it, without a look at the images. */
-enum weir_status stream_record_size(struct weir_bytes value, uint64_t *ret_bytes,
-                                    struct weir_error *err);
-/* The views in *ret_record point into `value` and the arena; commit_seq is the key's and not set.
- */
-enum weir_status stream_record_take(struct arena *a, struct weir_bytes value,
-                                    struct engine_record *ret_record, struct weir_error *err);
 
 /* WEIR_VALIDATION in AWS's words when a key attribute's value is over its limit. */
 enum weir_status key_check_size(const struct weir_value *value, bool is_sort,
@@ -182,6 +173,13 @@ struct shard_touch {
     uint64_t newest_seq;
 };
 
+/* The records of one shard that will be a row (record.h); bytes.len 0: none yet. */
+struct open_block {
+    uint32_t stream_id, shard;
+    uint64_t last_seq;
+    struct buf bytes;
+};
+
 struct open_batch {
     struct kv_batch *kv;
     bool dirty;              /* there is something to commit */
@@ -193,6 +191,8 @@ struct open_batch {
     struct engine_table_counters *touched;
     struct shard_touch *shards;
     uint32_t shard_count, shard_cap;
+    struct open_block *blocks; /* one for each shard; the memory is kept from batch to batch */
+    uint32_t block_count, block_cap;
     uint64_t seq;      /* the last one given */
     int64_t commit_ms; /* of everything in the batch */
     uint32_t operations;
@@ -201,7 +201,7 @@ struct open_batch {
     struct mail *requests; /* executed, in order */
     struct mail **requests_last;
     /* Scratch, kept from batch to batch. */
-    struct buf row, image, record;
+    struct buf row, image;
 };
 
 /* ---- entries of indexes (index.c): pure functions of an item ----------------------------------
@@ -324,6 +324,14 @@ void write_fail_op(struct engine_request *request, struct engine_op *op,
 void write_execute(struct engine *engine, struct engine_request *request);
 void txn_execute(struct engine *engine, struct engine_request *request);
 void admin_execute(struct engine *engine, struct engine_request *request);
+
+/* blocks.c: the records of the open batch, gathered by shard. */
+void blocks_add(struct engine *engine, const struct engine_stream *stream, uint32_t shard,
+                const struct engine_record *record);
+/* Puts what is gathered into the batch, before its commit. */
+void blocks_put(struct engine *engine);
+void blocks_clear(struct open_batch *batch);
+void blocks_fini(struct open_batch *batch);
 
 /* ---- committing (committer.c): @thread the committer's --------------------------------------- */
 

@@ -3,7 +3,7 @@
  * Reading change streams: records of one shard in order of commit_seq, between trim_seq and the
  * last commit that was published. What a commit under way has put there already is not seen.
  */
-#include "engine/internal.h"
+#include "engine/record.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -89,73 +89,90 @@ static bool make_room(struct records *records)
     return true;
 }
 
-/* *ret_full: the record at hand does not fit any more. */
-static enum weir_status take_record(struct records *records, struct weir_bytes key,
-                                    struct weir_bytes value, bool *ret_full, struct weir_error *err)
+/* What a read is after, and what it has. */
+struct take {
+    uint64_t from_seq;
+    uint32_t limit;
+    struct records records;
+    bool full; /* a record is left that is not wanted any more */
+};
+
+static bool is_full(const struct take *take, const struct engine_record *next)
 {
-    uint64_t size_bytes;
-    enum weir_status status = stream_record_size(value, &size_bytes, err);
-    if (status != WEIR_OK) {
-        return status;
+    const struct records *records = &take->records;
+    return records->count == take->limit ||
+           (records->count > 0 && records->bytes + next->size_bytes > LIMIT_GET_RECORDS_BYTES);
+}
+
+/* Takes the row's records that are wanted; the row is a copy that stays. */
+static enum weir_status take_row(struct take *take, struct record_reader *reader,
+                                 struct weir_error *err)
+{
+    struct records *records = &take->records;
+    while (!record_reader_ended(reader)) {
+        struct stored_record stored;
+        enum weir_status status = record_reader_next(reader, &stored, err);
+        if (status != WEIR_OK) {
+            return status;
+        }
+        if (stored.record.commit_seq < take->from_seq) {
+            continue;
+        }
+        take->full = is_full(take, &stored.record);
+        if (take->full) {
+            return WEIR_OK;
+        }
+        status = stored_record_finish(records->a, &stored, err);
+        if (status != WEIR_OK) {
+            return status;
+        }
+        if (!make_room(records)) {
+            return no_memory(err);
+        }
+        records->at[records->count++] = stored.record;
+        records->bytes += stored.record.size_bytes;
     }
-    *ret_full = records->count > 0 && records->bytes + size_bytes > LIMIT_GET_RECORDS_BYTES;
-    if (*ret_full) {
-        return WEIR_OK;
-    }
-    struct weir_bytes copy = arena_dup(records->a, value);
-    if (copy.ptr == NULL || !make_room(records)) {
-        return no_memory(err);
-    }
-    struct engine_record record;
-    status = stream_record_take(records->a, copy, &record, err);
-    if (status != WEIR_OK) {
-        return status;
-    }
-    record.commit_seq = get_be64(key.ptr + 8);
-    records->at[records->count++] = record;
-    records->bytes += size_bytes;
     return WEIR_OK;
 }
 
 /* Takes records until the limit, the bytes, or the range is used up (*ret_all). */
-static enum weir_status take_records(struct kv *kv, struct kv_iter *iter, uint32_t limit,
-                                     struct records *records, bool *ret_all, struct weir_error *err)
+static enum weir_status take_records(struct kv *kv, struct kv_iter *iter, struct take *take,
+                                     bool *ret_all, struct weir_error *err)
 {
     bool found = kv_iter_seek(kv, iter, BYTES_NONE);
-    bool full = false;
-    while (found && records->count < limit) {
-        struct weir_bytes key = kv_iter_key(kv, iter);
-        if (key.len != STREAM_KEY_BYTES) {
-            return error_set(err, WEIR_CORRUPTION, "a stored stream record has a damaged key");
+    while (found && !take->full && take->records.count < take->limit) {
+        struct weir_bytes copy = arena_dup(take->records.a, kv_iter_value(kv, iter));
+        if (copy.ptr == NULL) {
+            return no_memory(err);
         }
-        enum weir_status status = take_record(records, key, kv_iter_value(kv, iter), &full, err);
+        struct record_reader reader;
+        enum weir_status status = record_reader_open(kv_iter_key(kv, iter), copy, &reader, err);
+        if (status == WEIR_OK) {
+            status = take_row(take, &reader, err);
+        }
         if (status != WEIR_OK) {
             return status;
         }
-        if (full) {
-            break;
-        }
-        found = kv_iter_next(kv, iter);
+        found = take->full || kv_iter_next(kv, iter);
     }
     *ret_all = !found;
     return kv_iter_status(kv, iter, err);
 }
 
 static enum weir_status read_range(struct engine *engine, const struct engine_stream *stream,
-                                   const struct engine_shard *shard, uint64_t from_seq,
-                                   uint64_t to_seq, uint32_t limit, struct records *records,
-                                   bool *ret_all, struct weir_error *err)
+                                   const struct engine_shard *shard, uint64_t to_seq,
+                                   struct take *take, bool *ret_all, struct weir_error *err)
 {
     uint8_t from[STREAM_KEY_BYTES];
     uint8_t to[STREAM_KEY_BYTES];
-    stream_key_put(from, stream->id, shard->number, from_seq);
+    stream_key_put(from, stream->id, shard->number, take->from_seq);
     stream_key_put(to, stream->id, shard->number, to_seq);
     struct kv_iter *iter = kv_iter(engine->kv, NULL, KV_STREAM, bytes_of(from, sizeof(from)),
                                    bytes_of(to, sizeof(to)));
     if (iter == NULL) {
         return no_memory(err);
     }
-    enum weir_status status = take_records(engine->kv, iter, limit, records, ret_all, err);
+    enum weir_status status = take_records(engine->kv, iter, take, ret_all, err);
     kv_iter_free(engine->kv, iter);
     return status;
 }
@@ -171,21 +188,21 @@ enum weir_status engine_stream_read(struct engine *engine, struct arena *a,
     uint64_t end_seq = engine_committed_seq(engine) + 1;
     uint64_t trim_seq = engine_trim_seq(engine);
     from_seq = from_seq < trim_seq ? trim_seq : from_seq;
-    struct records records = {.a = a};
+    struct take take = {.from_seq = from_seq, .limit = limit, .records.a = a};
+    const struct records *records = &take.records;
     bool all = true;
     if (from_seq < end_seq) {
-        enum weir_status status =
-            read_range(engine, stream, shard, from_seq, end_seq, limit, &records, &all, err);
+        enum weir_status status = read_range(engine, stream, shard, end_seq, &take, &all, err);
         if (status != WEIR_OK) {
             return status;
         }
     }
     uint64_t next_seq = from_seq < end_seq ? end_seq : from_seq;
     if (!all) {
-        next_seq = records.count > 0 ? records.at[records.count - 1].commit_seq + 1 : from_seq;
+        next_seq = records->count > 0 ? records->at[records->count - 1].commit_seq + 1 : from_seq;
     }
-    *ret_records = records.at;
-    *ret_count = records.count;
+    *ret_records = records->at;
+    *ret_count = records->count;
     *ret_next_seq = next_seq;
     *ret_end = all && shard->last_seq != 0 && next_seq > shard->last_seq;
     return WEIR_OK;

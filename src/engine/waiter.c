@@ -99,7 +99,8 @@ void waiters_wake(struct engine *engine, const struct shard_touch *shards, uint3
     uint64_t nearest_ns = UINT64_MAX; /* of single buckets: next_deadline_ns stays a lower bound */
     pthread_mutex_lock(&engine->wait_mu);
     for (uint32_t i = 0; i < count; i++) {
-        engine->shard_newest[shards[i].number] = shards[i].newest_seq;
+        uint64_t *newest = &engine->shard_newest[shards[i].number];
+        *newest = shards[i].newest_seq > *newest ? shards[i].newest_seq : *newest;
     }
     for (uint32_t i = 0; i < count; i++) {
         struct mail **bucket = &engine->waiters[shards[i].number % WAITER_BUCKETS];

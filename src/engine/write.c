@@ -373,21 +373,18 @@ static void apply_record(struct engine *engine, const struct effect *effect, uin
     const struct engine_shard *shard =
         stream_shard_of(stream, get_be64(effect->op->row_key.ptr + 4));
     WEIR_ASSERT(shard != NULL);
-    struct engine_record record = {
-        .event = event_of(effect), .commit_ms = batch->commit_ms, .by_ttl = effect->by_ttl};
+    struct engine_record record = {.commit_seq = seq,
+                                   .event = event_of(effect),
+                                   .commit_ms = batch->commit_ms,
+                                   .by_ttl = effect->by_ttl};
     buf_reset(&batch->image);
     value_encode_item(&batch->image, effect->op->key);
-    record.keys = buf_bytes(&batch->image);
-    record_images(effect, stream->view, &record);
-    buf_reset(&batch->record);
-    stream_record_put(&batch->record, &record);
     if (buf_status(&batch->image) != WEIR_OK) {
         batch->status = WEIR_NO_MEMORY;
     }
-    uint8_t key[STREAM_KEY_BYTES];
-    stream_key_put(key, stream->id, shard->number, seq);
-    batch_put_row(engine, KV_STREAM, bytes_of(key, sizeof(key)), &batch->record);
-    batch_touch_shard(engine, shard->number, seq);
+    record.keys = buf_bytes(&batch->image);
+    record_images(effect, stream->view, &record);
+    blocks_add(engine, stream, shard->number, &record);
     batch->stream_records++;
 }
 

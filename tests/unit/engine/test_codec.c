@@ -2,106 +2,195 @@
 /* Stored rows: what is written is read back, and damage is seen, never followed. */
 #include "engine_test.h"
 
-#include "engine/internal.h"
+#include "engine/record.h"
 #include "value/keycodec.h"
 
 static const uint8_t image[] = {0x01, 0x00};
 
-static struct buf encoded_record(uint64_t size_bytes)
+#define SEQ 0x1122334455667788
+
+/* ---- stream records ---------------------------------------------------------------------------
+ */
+
+static struct weir_bytes key_of(uint64_t last_seq, uint8_t to[STREAM_KEY_BYTES])
 {
-    struct engine_record record = {.event = ENGINE_MODIFY,
-                                   .commit_ms = TEST_START_MS,
-                                   .by_ttl = true,
-                                   .keys = bytes_of(image, 2),
-                                   .new_image = bytes_of(image, 1),
-                                   .size_bytes = size_bytes};
-    struct buf bytes;
-    buf_init(&bytes, 1024);
-    stream_record_put(&bytes, &record);
-    return bytes;
+    stream_key_put(to, 1, 2, last_seq);
+    return bytes_of(to, STREAM_KEY_BYTES);
 }
 
-static enum weir_status take(struct fixture *f, struct weir_bytes value,
-                             struct engine_record *ret_record)
+/* Reads a whole row; WEIR_OK: `count` records, finished. */
+static enum weir_status read_row(struct fixture *f, uint64_t last_seq, struct weir_bytes value,
+                                 struct engine_record *records, uint32_t max, uint32_t *ret_count)
 {
-    return stream_record_take(f->a, value, ret_record, NULL);
-}
-
-static void records_come_back_whole(void **state)
-{
-    static const uint64_t sizes[] = {0, 127, 128, LIMIT_ITEM_BYTES, UINT64_MAX};
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        struct buf bytes = encoded_record(sizes[i]);
-        struct engine_record record;
-        uint64_t size_bytes;
-        assert_int_equal(stream_record_size(buf_bytes(&bytes), &size_bytes, NULL), WEIR_OK);
-        assert_true(size_bytes == sizes[i]);
-        assert_int_equal(take(*state, buf_bytes(&bytes), &record), WEIR_OK);
-        assert_int_equal(record.event, ENGINE_MODIFY);
-        assert_true(record.by_ttl);
-        assert_true(record.commit_ms == TEST_START_MS);
-        assert_true(record.size_bytes == sizes[i]);
-        assert_int_equal(record.keys.len, 2);
-        assert_int_equal(record.new_image.len, 1);
-        assert_int_equal(record.old_image.len, 0);
-        buf_fini(&bytes);
+    uint8_t key[STREAM_KEY_BYTES];
+    struct record_reader reader;
+    enum weir_status status = record_reader_open(key_of(last_seq, key), value, &reader, NULL);
+    *ret_count = 0;
+    while (status == WEIR_OK && !record_reader_ended(&reader)) {
+        struct stored_record stored;
+        status = record_reader_next(&reader, &stored, NULL);
+        if (status == WEIR_OK) {
+            status = stored_record_finish(f->a, &stored, NULL);
+        }
+        if (status == WEIR_OK) {
+            assert_true(*ret_count < max);
+            records[(*ret_count)++] = stored.record;
+        }
     }
+    return status;
 }
 
-static void a_record_has_these_bytes(void **state)
+static enum weir_status read_one(struct fixture *f, uint64_t seq, struct weir_bytes value,
+                                 struct engine_record *ret_record)
 {
-    (void)state;
-    static const uint8_t golden[] = {0x01, 0x01, 0x01, 0x00, 0x00, 0x01, 0x9A, 0xA3, 0x11,
-                                     0x12, 0x13, 0x80, 0x02, 0x02, 0x01, 0x00, 0x00, 0x00};
-    struct engine_record record = {.event = ENGINE_MODIFY,
-                                   .by_ttl = true,
-                                   .commit_ms = 0x019AA3111213,
-                                   .size_bytes = 256,
-                                   .keys = bytes_of(image, 2)};
-    struct buf bytes;
-    buf_init(&bytes, 1024);
-    stream_record_put(&bytes, &record);
-    assert_int_equal(bytes.len, sizeof(golden));
-    assert_memory_equal(bytes.ptr, golden, sizeof(golden));
-    buf_fini(&bytes);
+    uint32_t count;
+    enum weir_status status = read_row(f, seq, value, ret_record, 1, &count);
+    assert_int_equal(count, status == WEIR_OK ? 1 : 0);
+    return status;
+}
+
+static void put_block(struct buf *to, const struct engine_record *records, uint32_t count)
+{
+    uint64_t previous = records[0].commit_seq - 1;
+    buf_init(to, 4096);
+    record_block_begin(to, records[0].commit_ms, previous);
+    for (uint32_t i = 0; i < count; i++) {
+        record_block_put(to, previous, &records[i]);
+        previous = records[i].commit_seq;
+    }
+    assert_int_equal(buf_status(to), WEIR_OK);
+}
+
+static struct engine_record sample(uint64_t seq, struct weir_bytes old, struct weir_bytes new)
+{
+    return (struct engine_record){.commit_seq = seq,
+                                  .event = ENGINE_MODIFY,
+                                  .commit_ms = 0x019AA3111213,
+                                  .size_bytes = 256,
+                                  .keys = bytes_of(image, 2),
+                                  .new_image = new,
+                                  .old_image = old};
 }
 
 static struct buf encoded_pair(struct weir_bytes old, struct weir_bytes new)
 {
-    struct engine_record record = {.event = ENGINE_MODIFY,
-                                   .commit_ms = 0x019AA3111213,
-                                   .size_bytes = 256,
-                                   .keys = bytes_of(image, 2),
-                                   .new_image = new,
-                                   .old_image = old};
+    struct engine_record record = sample(SEQ, old, new);
     struct buf bytes;
-    buf_init(&bytes, 1024);
-    stream_record_put(&bytes, &record);
+    put_block(&bytes, &record, 1);
     return bytes;
 }
 
-static void a_record_of_two_images_has_these_bytes(void **state)
+/* Three records: two images, one image by TTL, and none; the last one's commit_seq is SEQ. */
+static struct buf encoded_three(void)
+{
+    struct engine_record records[] = {
+        sample(SEQ - 300, BYTES_LIT("abxydef"), BYTES_LIT("abcdef")),
+        sample(SEQ - 299, BYTES_LIT("gone"), BYTES_NONE),
+        sample(SEQ, BYTES_NONE, BYTES_NONE),
+    };
+    records[1].event = ENGINE_REMOVE;
+    records[1].by_ttl = true;
+    records[2].event = ENGINE_INSERT;
+    struct buf bytes;
+    put_block(&bytes, records, 3);
+    return bytes;
+}
+
+static void the_records_of_a_row_come_back_in_order(void **state)
+{
+    struct buf bytes = encoded_three();
+    struct engine_record got[3];
+    uint32_t count;
+    assert_int_equal(read_row(*state, SEQ, buf_bytes(&bytes), got, 3, &count), WEIR_OK);
+    assert_int_equal(count, 3);
+    static const struct {
+        uint64_t seq;
+        enum engine_event event;
+        bool by_ttl;
+        const char *new_image, *old_image;
+    } expected[] = {{SEQ - 300, ENGINE_MODIFY, false, "abcdef", "abxydef"},
+                    {SEQ - 299, ENGINE_REMOVE, true, "", "gone"},
+                    {SEQ, ENGINE_INSERT, false, "", ""}};
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(got[i].commit_seq == expected[i].seq);
+        assert_int_equal(got[i].event, expected[i].event);
+        assert_int_equal(got[i].by_ttl, expected[i].by_ttl);
+        assert_true(got[i].commit_ms == 0x019AA3111213);
+        assert_true(got[i].size_bytes == 256);
+        assert_true(bytes_eq(got[i].keys, bytes_of(image, 2)));
+        assert_true(bytes_eq_str(got[i].new_image, expected[i].new_image));
+        assert_true(bytes_eq_str(got[i].old_image, expected[i].old_image));
+    }
+    buf_fini(&bytes);
+}
+
+static void every_size_comes_back(void **state)
+{
+    static const uint64_t sizes[] = {0, 127, 128, LIMIT_ITEM_BYTES, UINT64_MAX};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct engine_record record = sample(SEQ, BYTES_NONE, BYTES_LIT("new"));
+        record.size_bytes = sizes[i];
+        struct buf bytes;
+        put_block(&bytes, &record, 1);
+        struct engine_record got;
+        assert_int_equal(read_one(*state, SEQ, buf_bytes(&bytes), &got), WEIR_OK);
+        assert_true(got.size_bytes == sizes[i]);
+        buf_fini(&bytes);
+    }
+}
+
+static void a_row_of_records_has_these_bytes(void **state)
 {
     (void)state;
-    static const uint8_t golden[] = {0x02, 0x01, 0x00, 0x00, 0x00, 0x01, 0x9A, 0xA3, 0x11, 0x12,
-                                     0x13, 0x80, 0x02, 0x02, 0x01, 0x00, 0x06, 'a',  'b',  'c',
-                                     'd',  'e',  'f',  0x02, 0x03, 0x02, 'x',  'y'};
-    struct buf bytes = encoded_pair(BYTES_LIT("abxydef"), BYTES_LIT("abcdef"));
+    static const uint8_t golden[] = {
+        0x03, 0x00, 0x00, 0x01, 0x9A, 0xA3, 0x11, 0x12, 0x13, /* version, commit_ms */
+        0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x76, 0x5B,       /* the commit_seq before the first */
+        0x01, 0x09, 0x80, 0x02, 0x02, 0x01, 0x00, 0x06, 'a',  'b', 'c', 'd', 'e', 'f',
+        0x02, 0x03, 0x02, 'x',  'y',                                              /* two images */
+        0x01, 0x06, 0x80, 0x02, 0x02, 0x01, 0x00, 0x00, 0x04, 'g', 'o', 'n', 'e', /* removed by TTL
+                                                                                   */
+        0xAB, 0x02, 0x00, 0x80, 0x02, 0x02, 0x01, 0x00, 0x00, 0x00};
+    struct buf bytes = encoded_three();
     assert_int_equal(bytes.len, sizeof(golden));
     assert_memory_equal(bytes.ptr, golden, sizeof(golden));
     buf_fini(&bytes);
 }
 
-static void a_record_of_two_images_of_the_old_version_is_read(void **state)
+static void rows_of_the_first_version_are_read(void **state)
 {
-    static const uint8_t golden[] = {0x01, 0x01, 0x00, 0x00, 0x00, 0x01, 0x9A, 0xA3,
+    static const uint8_t by_ttl[] = {0x01, 0x01, 0x01, 0x00, 0x00, 0x01, 0x9A, 0xA3, 0x11,
+                                     0x12, 0x13, 0x80, 0x02, 0x02, 0x01, 0x00, 0x00, 0x00};
+    struct engine_record record;
+    assert_int_equal(read_one(*state, SEQ, bytes_of(by_ttl, sizeof(by_ttl)), &record), WEIR_OK);
+    assert_true(record.commit_seq == SEQ);
+    assert_int_equal(record.event, ENGINE_MODIFY);
+    assert_true(record.by_ttl);
+    assert_true(record.commit_ms == 0x019AA3111213);
+    assert_true(record.size_bytes == 256);
+    assert_true(bytes_eq(record.keys, bytes_of(image, 2)));
+
+    static const uint8_t images[] = {0x01, 0x01, 0x00, 0x00, 0x00, 0x01, 0x9A, 0xA3,
                                      0x11, 0x12, 0x13, 0x80, 0x02, 0x02, 0x01, 0x00,
                                      0x03, 'n',  'e',  'w',  0x03, 'o',  'l',  'd'};
-    struct engine_record record;
-    assert_int_equal(take(*state, bytes_of(golden, sizeof(golden)), &record), WEIR_OK);
-    assert_true(record.commit_ms == 0x019AA3111213);
+    assert_int_equal(read_one(*state, SEQ, bytes_of(images, sizeof(images)), &record), WEIR_OK);
+    assert_false(record.by_ttl);
     assert_true(bytes_eq_str(record.new_image, "new"));
     assert_true(bytes_eq_str(record.old_image, "old"));
+}
+
+static const uint8_t version_2[] = {0x02, 0x01, 0x00, 0x00, 0x00, 0x01, 0x9A, 0xA3, 0x11, 0x12,
+                                    0x13, 0x80, 0x02, 0x02, 0x01, 0x00, 0x06, 'a',  'b',  'c',
+                                    'd',  'e',  'f',  0x02, 0x03, 0x02, 'x',  'y'};
+
+static void rows_of_the_second_version_are_read(void **state)
+{
+    struct engine_record record;
+    assert_int_equal(read_one(*state, SEQ, bytes_of(version_2, sizeof(version_2)), &record),
+                     WEIR_OK);
+    assert_true(record.commit_seq == SEQ);
+    assert_true(record.commit_ms == 0x019AA3111213);
+    assert_true(bytes_eq_str(record.new_image, "abcdef"));
+    assert_true(bytes_eq_str(record.old_image, "abxydef"));
 }
 
 /* Every pair of short texts over two letters, and long ones: shared beginnings and ends of every
@@ -131,7 +220,7 @@ static void two_images_come_back_whole(void **state)
         const char *new = texts[i % count];
         struct buf bytes = encoded_pair(bytes_str(old), bytes_str(new));
         struct engine_record record;
-        assert_int_equal(take(*state, buf_bytes(&bytes), &record), WEIR_OK);
+        assert_int_equal(read_one(*state, SEQ, buf_bytes(&bytes), &record), WEIR_OK);
         assert_true(bytes_eq_str(record.old_image, old));
         assert_true(bytes_eq_str(record.new_image, new));
         buf_fini(&bytes);
@@ -141,35 +230,85 @@ static void two_images_come_back_whole(void **state)
 static void shared_bytes_beyond_the_new_image_are_corruption(void **state)
 {
     struct buf bytes = encoded_pair(BYTES_LIT("abxydef"), BYTES_LIT("abcdef"));
+    size_t shared_at = bytes.len - 5;
     static const uint8_t wrong[][2] = {{7, 0}, {0, 7}, {4, 3}, {0xFF, 0}, {2, 0x7F}};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        bytes.ptr[23] = wrong[i][0];
-        bytes.ptr[24] = wrong[i][1];
+        bytes.ptr[shared_at] = wrong[i][0];
+        bytes.ptr[shared_at + 1] = wrong[i][1];
         struct engine_record record;
-        assert_int_equal(take(*state, buf_bytes(&bytes), &record), WEIR_CORRUPTION);
+        assert_int_equal(read_one(*state, SEQ, buf_bytes(&bytes), &record), WEIR_CORRUPTION);
     }
     buf_fini(&bytes);
 }
 
-static void check_cuts(struct fixture *f, struct buf take_bytes)
+static void check_cuts(struct fixture *f, struct weir_bytes whole)
 {
-    struct engine_record record;
-    for (size_t len = 0; len < take_bytes.len; len++) {
-        uint8_t *cut = test_malloc(len + 1); /* its own piece, so that overruns are seen */
-        memcpy(cut, take_bytes.ptr, len);
-        assert_int_equal(take(f, bytes_of(cut, len), &record), WEIR_CORRUPTION);
+    struct engine_record records[3];
+    uint32_t count;
+    assert_int_equal(read_row(f, SEQ, whole, records, 3, &count), WEIR_OK);
+    for (size_t len = 0; len <= whole.len + 1; len++) {
+        if (len == whole.len) {
+            continue;
+        }
+        uint8_t *cut = test_calloc(1, len + 1); /* its own piece, so that overruns are seen */
+        memcpy(cut, whole.ptr, len < whole.len ? len : whole.len);
+        assert_int_equal(read_row(f, SEQ, bytes_of(cut, len), records, 3, &count), WEIR_CORRUPTION);
         test_free(cut);
     }
-    buf_put_u8(&take_bytes, 0);
-    assert_int_equal(take(f, buf_bytes(&take_bytes), &record), WEIR_CORRUPTION);
-    buf_fini(&take_bytes);
 }
 
-static void every_cut_of_a_record_is_corruption(void **state)
+static void every_cut_of_a_row_is_corruption(void **state)
 {
-    check_cuts(*state, encoded_record(300));
-    check_cuts(*state, encoded_pair(BYTES_LIT("abxydef"), BYTES_LIT("abcdef")));
+    struct buf three = encoded_three();
+    check_cuts(*state, buf_bytes(&three));
+    buf_fini(&three);
+    check_cuts(*state, bytes_of(version_2, sizeof(version_2)));
 }
+
+/* A row's key says where it ends, its bytes where it begins and how far each record is from the
+ * one before; what does not meet in the middle is damage. */
+static void sequence_numbers_that_do_not_meet_the_key_are_corruption(void **state)
+{
+    struct buf bytes = encoded_three();
+    struct engine_record records[3];
+    uint32_t count;
+    static const uint64_t wrong[] = {0, 1, SEQ - 301, SEQ - 300, SEQ - 1, SEQ + 1, UINT64_MAX};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(read_row(*state, wrong[i], buf_bytes(&bytes), records, 3, &count),
+                         WEIR_CORRUPTION);
+    }
+    bytes.ptr[17] = 0; /* the first record's step */
+    assert_int_equal(read_row(*state, SEQ, buf_bytes(&bytes), records, 3, &count), WEIR_CORRUPTION);
+    buf_fini(&bytes);
+}
+
+static void unknown_versions_kinds_and_keys_are_corruption(void **state)
+{
+    struct buf bytes = encoded_pair(BYTES_LIT("old"), BYTES_LIT("new"));
+    struct engine_record record;
+    static const uint8_t kinds[] = {0x03, 0x0B, 0x10, 0x81};
+    for (size_t i = 0; i < sizeof(kinds); i++) {
+        bytes.ptr[18] = kinds[i];
+        assert_int_equal(read_one(*state, SEQ, buf_bytes(&bytes), &record), WEIR_CORRUPTION);
+    }
+    bytes.ptr[18] = 0x09;
+    assert_int_equal(read_one(*state, SEQ, buf_bytes(&bytes), &record), WEIR_OK);
+    static const uint8_t versions[] = {0, 4, 0xFF};
+    for (size_t i = 0; i < sizeof(versions); i++) {
+        bytes.ptr[0] = versions[i];
+        assert_int_equal(read_one(*state, SEQ, buf_bytes(&bytes), &record), WEIR_CORRUPTION);
+    }
+    uint8_t key[STREAM_KEY_BYTES];
+    struct record_reader reader;
+    (void)key_of(SEQ, key);
+    assert_int_equal(
+        record_reader_open(bytes_of(key, STREAM_KEY_BYTES - 1), buf_bytes(&bytes), &reader, NULL),
+        WEIR_CORRUPTION);
+    buf_fini(&bytes);
+}
+
+/* ---- items ------------------------------------------------------------------------------------
+ */
 
 static void a_row_key_is_table_hash_partition_sort(void **state)
 {
@@ -249,13 +388,16 @@ static void a_damaged_catalog_does_not_open(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(records_come_back_whole),
-        TEST(a_record_has_these_bytes),
-        TEST(a_record_of_two_images_has_these_bytes),
-        TEST(a_record_of_two_images_of_the_old_version_is_read),
+        TEST(the_records_of_a_row_come_back_in_order),
+        TEST(every_size_comes_back),
+        TEST(a_row_of_records_has_these_bytes),
+        TEST(rows_of_the_first_version_are_read),
+        TEST(rows_of_the_second_version_are_read),
         TEST(two_images_come_back_whole),
         TEST(shared_bytes_beyond_the_new_image_are_corruption),
-        TEST(every_cut_of_a_record_is_corruption),
+        TEST(every_cut_of_a_row_is_corruption),
+        TEST(sequence_numbers_that_do_not_meet_the_key_are_corruption),
+        TEST(unknown_versions_kinds_and_keys_are_corruption),
         TEST(a_row_key_is_table_hash_partition_sort),
         TEST(damaged_rows_are_corruption),
         TEST(a_damaged_catalog_does_not_open),

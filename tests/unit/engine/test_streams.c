@@ -3,6 +3,7 @@
 #include "engine_test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- records ----------------------------------------------------------------------------------
  */
@@ -255,6 +256,117 @@ static void a_read_stops_at_its_limit_and_goes_on_from_there(void **state)
     engine_table_unref(table);
 }
 
+/* Puts `count` items of `bytes` each into one commit; their keys are 000, 001, ... */
+static void put_together(struct fixture *f, const char *table, uint32_t count, int bytes)
+{
+    struct test_op *ops = ARENA_ARRAY(f->a, struct test_op, count);
+    for (uint32_t i = 0; i < count; i++) {
+        ops[i] = (struct test_op){
+            .kind = ENGINE_PUT,
+            .table = table,
+            .item = arena_printf(f->a, "{'pk':{'S':'%03u'},'x':{'S':'%0*u'}}", i, bytes, i)};
+    }
+    assert_int_equal(test_transact(f, ops, count, NULL, 0)->status, WEIR_OK);
+}
+
+/* Reads the first shard from from_seq on, `limit` at a time: the records first, first + 1, ... */
+static void check_reading(struct fixture *f, const struct engine_stream *stream, uint64_t from_seq,
+                          uint32_t limit, uint32_t first, uint32_t count)
+{
+    uint32_t seen = 0;
+    uint64_t next = from_seq;
+    while (next <= engine_committed_seq(f->engine)) {
+        struct engine_record *records;
+        uint32_t got;
+        bool end;
+        assert_int_equal(engine_stream_read(f->engine, f->a, stream, &stream->shards[0], next,
+                                            limit, &records, &got, &next, &end, NULL),
+                         WEIR_OK);
+        assert_in_range(got, 1, limit); /* from_seq is not behind the last one */
+        for (uint32_t i = 0; i < got; i++, seen++) {
+            assert_string_equal(test_text(f, records[i].keys),
+                                arena_printf(f->a, "{'pk':{'S':'%03u'}}", first + seen));
+        }
+    }
+    assert_int_equal(seen, count);
+}
+
+static void records_of_one_commit_share_a_row_and_are_read_from_any_of_them(void **state)
+{
+    struct fixture *f = *state;
+    f->shards = 1;
+    test_reopen(f);
+    test_create(f, "things", false, ENGINE_VIEW_NEW_AND_OLD_IMAGES);
+    put_together(f, "things", 20, 10);
+    uint32_t rows = test_stored_rows(f, KV_STREAM);
+    assert_int_equal(rows, f->mem == NULL ? 0 : 1);
+    uint32_t count;
+    struct engine_record *records = test_records(f, "things", &count);
+    assert_int_equal(count, 20);
+    for (int reopened = 0; reopened < 2; reopened++) {
+        struct engine_table *table = test_table(f, "things");
+        for (uint32_t i = 0; i < count; i++) {
+            uint64_t from = records[i].commit_seq;
+            check_reading(f, table->stream, from, 1, i, count - i);
+            check_reading(f, table->stream, from, 7, i, count - i);
+            check_reading(f, table->stream, from, 1000, i, count - i);
+        }
+        engine_table_unref(table);
+        test_reopen(f);
+    }
+}
+
+static void the_records_of_a_large_commit_are_in_several_rows(void **state)
+{
+    struct fixture *f = *state;
+    f->shards = 1;
+    test_reopen(f);
+    test_create(f, "things", false, ENGINE_VIEW_NEW_IMAGE);
+    put_together(f, "things", 100, 2000);
+    if (f->mem != NULL) {
+        assert_in_range(test_stored_rows(f, KV_STREAM), 4, 10);
+    }
+    struct engine_table *table = test_table(f, "things");
+    check_reading(f, table->stream, 0, 1, 0, 100);
+    check_reading(f, table->stream, 0, 33, 0, 100);
+    check_reading(f, table->stream, 0, 1000, 0, 100);
+    engine_table_unref(table);
+}
+
+/* Two tables in one transaction, with their commit_seqs in turn. */
+static void each_shard_gets_its_own_records_of_a_commit(void **state)
+{
+    struct fixture *f = *state;
+    test_create(f, "things", false, ENGINE_VIEW_KEYS_ONLY);
+    test_create(f, "others", false, ENGINE_VIEW_KEYS_ONLY);
+    struct test_op ops[60];
+    for (size_t i = 0; i < 60; i++) {
+        ops[i] = (struct test_op){.kind = ENGINE_PUT,
+                                  .table = i % 2 == 0 ? "things" : "others",
+                                  .item = arena_printf(f->a, "{'pk':{'S':'%zu'}}", i)};
+    }
+    assert_int_equal(test_transact(f, ops, 60, NULL, 0)->status, WEIR_OK);
+    bool seen[60] = {false};
+    for (int t = 0; t < 2; t++) {
+        struct engine_table *table = test_table(f, t == 0 ? "things" : "others");
+        uint32_t total = 0;
+        for (uint32_t k = 0; k < table->stream->shard_count; k++) {
+            const struct engine_shard *shard = &table->stream->shards[k];
+            uint32_t count;
+            struct engine_record *records = test_shard_records(f, table->stream, shard, &count);
+            total += count;
+            for (uint32_t i = 0; i < count; i++) {
+                int number = atoi(test_text(f, records[i].keys) + strlen("{'pk':{'S':'"));
+                assert_int_equal(number % 2, t);
+                assert_false(seen[number]);
+                seen[number] = true;
+            }
+        }
+        assert_int_equal(total, 30);
+        engine_table_unref(table);
+    }
+}
+
 /* ---- trimming ---------------------------------------------------------------------------------
  */
 
@@ -427,6 +539,9 @@ int main(void)
         TEST(test_K3_a_disabled_stream_is_closed_and_stays_readable),
         TEST(streams_enabled_in_the_same_millisecond_have_their_own_labels),
         TEST(a_read_stops_at_its_limit_and_goes_on_from_there),
+        TEST(records_of_one_commit_share_a_row_and_are_read_from_any_of_them),
+        TEST(the_records_of_a_large_commit_are_in_several_rows),
+        TEST(each_shard_gets_its_own_records_of_a_commit),
         TEST(test_K3_records_are_trimmed_after_24_hours),
         TEST(trimmed_records_and_old_streams_give_their_space_back),
         TEST(a_waiter_is_called_when_a_record_is_committed),
