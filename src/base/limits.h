@@ -43,7 +43,7 @@
 
 /* HTTP front: DynamoDB takes bodies up to 16 MB; headers are ours. */
 #define LIMIT_BODY_BYTES (16 * 1024 * 1024)
-#define LIMIT_HEADER_BYTES (32 * 1024)
+#define LIMIT_HEADER_BYTES (16 * 1024)
 #define LIMIT_REQUEST_DEADLINE_MS 30000
 #define LIMIT_CONNECTIONS_PER_LOOP 8192
 
