@@ -116,14 +116,6 @@ static enum weir_status ask(struct credentials_fetch *fetch, const char *url,
                             struct weir_bytes token, struct credentials **ret,
                             struct weir_error *err)
 {
-    static const struct credentials_names names = {
-        .access_key_id = "AccessKeyId",
-        .secret_access_key = "SecretAccessKey",
-        .session_token = "Token",
-        .expiration = "Expiration",
-        .token_required = true,
-        .expiration_required = true,
-    };
     struct fetch_call call = {
         .method = "GET",
         .url = url,
@@ -138,7 +130,8 @@ static enum weir_status ask(struct credentials_fetch *fetch, const char *url,
         status = error_set(err, fetch_status_of(call.http_status), "%s answered HTTP %d", WHO,
                            call.http_status);
     } else if (status == WEIR_OK) {
-        status = credentials_from_json(buf_bytes(&call.answer), NULL, &names, WHO, ret, err);
+        status = credentials_from_json(buf_bytes(&call.answer), NULL, &credentials_names_service,
+                                       WHO, ret, err);
     }
     fetch_call_fini(&call);
     return status;

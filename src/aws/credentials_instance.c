@@ -237,14 +237,6 @@ static enum weir_status take_keys(struct credentials_fetch *fetch, const struct 
                                   const char *role, struct credentials **ret,
                                   struct weir_error *err)
 {
-    static const struct credentials_names names = {
-        .access_key_id = "AccessKeyId",
-        .secret_access_key = "SecretAccessKey",
-        .session_token = "Token",
-        .expiration = "Expiration",
-        .token_required = true,
-        .expiration_required = true,
-    };
     struct fetch_call call;
     char path[sizeof(ROLE_PATH) + ROLE_BYTES_MAX];
     (void)snprintf(path, sizeof(path), "%s%s", ROLE_PATH, role);
@@ -252,7 +244,8 @@ static enum weir_status take_keys(struct credentials_fetch *fetch, const struct 
     if (status == WEIR_OK && call.http_status != 200) {
         status = unexpected(&call, "the role's keys", err);
     } else if (status == WEIR_OK) {
-        status = credentials_from_json(buf_bytes(&call.answer), NULL, &names, WHO, ret, err);
+        status = credentials_from_json(buf_bytes(&call.answer), NULL, &credentials_names_service,
+                                       WHO, ret, err);
     }
     if (status == WEIR_OK) {
         extend(fetch, *ret);

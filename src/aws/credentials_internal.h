@@ -84,6 +84,8 @@ struct credentials_names {
     bool expiration_required;
     bool version_1; /* "Version": 1 must be there */
 };
+/* What the services beside a machine and beside a container answer with. */
+extern const struct credentials_names credentials_names_service;
 /* A set from a JSON text: `member` names the object inside it, NULL: the whole. Messages name what
  * is missing, never what is there. WEIR_PROTOCOL, WEIR_NO_MEMORY. */
 enum weir_status credentials_from_json(struct weir_bytes text, const char *member,

@@ -60,6 +60,15 @@ enum weir_status credentials_new(struct weir_bytes access_key_id,
 /* ---- from JSON ---------------------------------------------------------------------------------
  */
 
+const struct credentials_names credentials_names_service = {
+    .access_key_id = "AccessKeyId",
+    .secret_access_key = "SecretAccessKey",
+    .session_token = "Token",
+    .expiration = "Expiration",
+    .token_required = true,
+    .expiration_required = true,
+};
+
 /* A member's text; of no length when it is not there, or null. False: it is of another type. */
 static bool text_member(const struct weir_value *map, const char *name, struct weir_bytes *ret_text)
 {

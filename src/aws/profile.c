@@ -26,28 +26,12 @@ struct walk {
     struct weir_bytes key;
 };
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct weir_bytes trim(struct weir_bytes text)
-{
-    while (text.len > 0 && is_blank(text.ptr[0])) {
-        text = bytes_of(text.ptr + 1, text.len - 1);
-    }
-    while (text.len > 0 && is_blank(text.ptr[text.len - 1])) {
-        text.len--;
-    }
-    return text;
-}
-
 static struct line read_pair(struct weir_bytes text, bool indented)
 {
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] == '=' || text.ptr[i] == ':') {
-            struct weir_bytes name = trim(bytes_of(text.ptr, i));
-            struct weir_bytes value = trim(bytes_of(text.ptr + i + 1, text.len - i - 1));
+            struct weir_bytes name = bytes_trim(bytes_of(text.ptr, i));
+            struct weir_bytes value = bytes_trim(bytes_of(text.ptr + i + 1, text.len - i - 1));
             enum line_kind kind = name.len == 0 ? LINE_WRONG : indented ? LINE_SUBKEY : LINE_KEY;
             return (struct line){kind, name, value};
         }
@@ -57,7 +41,7 @@ static struct line read_pair(struct weir_bytes text, bool indented)
 
 static struct line read_line(struct weir_bytes raw)
 {
-    struct weir_bytes text = trim(raw);
+    struct weir_bytes text = bytes_trim(raw);
     if (text.len == 0 || text.ptr[0] == '#' || text.ptr[0] == ';') {
         return (struct line){.kind = LINE_BLANK};
     }
@@ -65,9 +49,10 @@ static struct line read_line(struct weir_bytes raw)
         if (text.ptr[text.len - 1] != ']') {
             return (struct line){.kind = LINE_WRONG};
         }
-        return (struct line){LINE_SECTION, trim(bytes_of(text.ptr + 1, text.len - 2)), BYTES_NONE};
+        return (struct line){LINE_SECTION, bytes_trim(bytes_of(text.ptr + 1, text.len - 2)),
+                             BYTES_NONE};
     }
-    return read_pair(text, is_blank(raw.ptr[0]));
+    return read_pair(text, bytes_is_blank(raw.ptr[0]));
 }
 
 static bool walk_next(struct walk *walk, struct line *ret_line)
@@ -98,7 +83,7 @@ static bool section_is(struct weir_bytes section, const char *wanted)
     for (const char *at = wanted; *at != '\0'; at++) {
         if (*at == ' ') {
             size_t blanks = i;
-            while (i < section.len && (is_blank(section.ptr[i]) || section.ptr[i] == '"')) {
+            while (i < section.len && (bytes_is_blank(section.ptr[i]) || section.ptr[i] == '"')) {
                 i++;
             }
             if (i == blanks) {

@@ -59,6 +59,24 @@ static inline bool bytes_starts_with(struct weir_bytes a, struct weir_bytes pref
     return a.len >= prefix.len && (prefix.len == 0 || memcmp(a.ptr, prefix.ptr, prefix.len) == 0);
 }
 
+/* What stands between the words of a line, the CR of a line end included. */
+static inline bool bytes_is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* The bytes without the blanks around them. */
+static inline struct weir_bytes bytes_trim(struct weir_bytes text)
+{
+    while (text.len > 0 && bytes_is_blank(text.ptr[0])) {
+        text = bytes_of(text.ptr + 1, text.len - 1);
+    }
+    while (text.len > 0 && bytes_is_blank(text.ptr[text.len - 1])) {
+        text.len--;
+    }
+    return text;
+}
+
 /* Big-endian integers, as keys and disk formats use them. */
 static inline void put_be32(uint8_t *to, uint32_t value)
 {

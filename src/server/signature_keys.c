@@ -48,28 +48,12 @@ struct reader {
     struct signature_key key; /* of the section that is open */
 };
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct weir_bytes trim(struct weir_bytes text)
-{
-    while (text.len > 0 && is_blank(text.ptr[0])) {
-        text = bytes_of(text.ptr + 1, text.len - 1);
-    }
-    while (text.len > 0 && is_blank(text.ptr[text.len - 1])) {
-        text.len--;
-    }
-    return text;
-}
-
 /* Takes the next word off the front of *rest; empty at the end. */
 static struct weir_bytes take_word(struct weir_bytes *rest)
 {
-    *rest = trim(*rest);
+    *rest = bytes_trim(*rest);
     size_t len = 0;
-    while (len < rest->len && !is_blank(rest->ptr[len])) {
+    while (len < rest->len && !bytes_is_blank(rest->ptr[len])) {
         len++;
     }
     struct weir_bytes word = bytes_of(rest->ptr, len);
@@ -125,7 +109,7 @@ static enum weir_status read_plain(struct reader *reader, struct weir_bytes text
     struct signature_key key = {.id = take_word(&text)};
     key.secret = take_word(&text);
     key.token = take_word(&text);
-    if (key.secret.len == 0 || trim(text).len > 0) {
+    if (key.secret.len == 0 || bytes_trim(text).len > 0) {
         return wrong(reader, reader->line, err,
                      "a line is ACCESS_KEY_ID SECRET, or with a session token as a third word");
     }
@@ -154,8 +138,8 @@ static enum weir_status read_pair(struct reader *reader, struct weir_bytes text,
         return wrong(reader, reader->line, err, "neither [section] nor key = value");
     }
     size_t name_len = (size_t)(equals - text.ptr);
-    struct weir_bytes name = trim(bytes_of(text.ptr, name_len));
-    struct weir_bytes value = trim(bytes_of(equals + 1, text.len - name_len - 1));
+    struct weir_bytes name = bytes_trim(bytes_of(text.ptr, name_len));
+    struct weir_bytes value = bytes_trim(bytes_of(equals + 1, text.len - name_len - 1));
     if (bytes_eq_str(name, "aws_access_key_id")) {
         reader->key.id = value;
     } else if (bytes_eq_str(name, "aws_secret_access_key")) {
@@ -190,7 +174,7 @@ static enum weir_status read_text(struct reader *reader, struct weir_error *err)
         const uint8_t *end = memchr(rest.ptr, '\n', rest.len);
         size_t len = end == NULL ? rest.len : (size_t)(end - rest.ptr);
         reader->line++;
-        status = read_line(reader, trim(bytes_of(rest.ptr, len)), err);
+        status = read_line(reader, bytes_trim(bytes_of(rest.ptr, len)), err);
         size_t taken = end == NULL ? len : len + 1;
         rest = bytes_of(rest.ptr + taken, rest.len - taken);
     }
