@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "value/json_exact.h"
 #include "value/json_shim.h"
 
 /* Up to this many members, comparing each with each is faster than sorting. */
@@ -66,7 +67,7 @@ static void measure(const struct json_tape *tape, size_t *ret_strings, size_t *r
 
 static enum weir_status no_memory(struct weir_error *err)
 {
-    return error_set(err, WEIR_NO_MEMORY, "the JSON document needs more memory than a request has");
+    return error_set(err, WEIR_NO_MEMORY, "%s", JSON_NO_MEMORY);
 }
 
 static struct weir_bytes string_at(const struct walk *w, size_t at)

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "value/json_shim.h"
+#include "value/number.h"
 
 #define ROOM_FIRST 4u
 /* Up to this many members a linear search, or an insertion sort, is the fastest. */
@@ -53,6 +54,18 @@ const struct weir_value *value_member(const struct weir_value *map, struct weir_
         }
     }
     return NULL;
+}
+
+int64_t value_get_int(const struct weir_value *map, const char *name)
+{
+    const struct weir_value *member = value_get(map, name);
+    struct number number;
+    int64_t value = 0;
+    if (member != NULL && member->type == VALUE_N &&
+        number_parse(member->u.bytes, &number, NULL) == WEIR_OK) {
+        (void)number_to_int64(&number, &value);
+    }
+    return value;
 }
 
 static struct weir_value *new_node(struct arena *a, enum value_type type, enum value_form form)

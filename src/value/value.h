@@ -103,6 +103,8 @@ static inline const struct weir_value *value_get(const struct weir_value *map, c
 {
     return value_member(map, bytes_str(name));
 }
+/* The integer of a member that is a number; 0 when there is none, or none of 64 bits. */
+int64_t value_get_int(const struct weir_value *map, const char *name);
 
 /* Building documents and items in an arena; a NULL arena result is NULL here, and every function
  * takes NULL and then does nothing and returns NULL, so that a builder checks once at its end. */

@@ -122,6 +122,27 @@ static void maps_of_any_size_are_sorted_and_searched(void **state)
     arena_free(a);
 }
 
+static void an_integer_member_is_read_and_all_else_is_0(void **state)
+{
+    static const char text[] =
+        "{\"max\":9223372036854775807,\"min\":-9223372036854775808,\"exponent\":12E1,"
+        "\"over\":9223372036854775808,\"fraction\":1.5,\"text\":\"7\",\"list\":[7]}";
+    static const char *const others[] = {"over", "fraction", "text", "list", "none"};
+    struct arena *a = arena_new(TEST_ARENA_BYTES);
+    struct weir_value *doc = parsed(a, text);
+
+    (void)state;
+    assert_true(value_get_int(doc, "max") == INT64_MAX);
+    assert_true(value_get_int(doc, "min") == INT64_MIN);
+    assert_int_equal(value_get_int(doc, "exponent"), 120);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_int_equal(value_get_int(doc, others[i]), 0);
+    }
+    assert_int_equal(value_get_int(value_get(doc, "list"), "max"), 0);
+    assert_int_equal(value_get_int(NULL, "max"), 0);
+    arena_free(a);
+}
+
 static void a_name_given_twice_is_refused(void **state)
 {
     struct arena *a = arena_new(TEST_ARENA_BYTES);
@@ -269,6 +290,7 @@ int main(void)
         cmocka_unit_test(builders_without_memory_do_nothing),
         cmocka_unit_test(appending_to_parsed_and_shared_nodes_is_safe),
         cmocka_unit_test(maps_of_any_size_are_sorted_and_searched),
+        cmocka_unit_test(an_integer_member_is_read_and_all_else_is_0),
         cmocka_unit_test(a_name_given_twice_is_refused),
         cmocka_unit_test(sizes_are_those_of_dynamodb),
         cmocka_unit_test(equality_is_of_values),
