@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "value/value.h"
 #include "weir/client.h"
@@ -82,6 +83,11 @@ static inline bool cli_has(const struct cli_args *args, const char *name)
 {
     return cli_get(args, name) != NULL;
 }
+/* A text, or NULL, as the library takes it. */
+static inline struct weir_text cli_text(const char *text)
+{
+    return (struct weir_text){text, text == NULL ? 0 : strlen(text)};
+}
 /* A number from min to max; `fallback` when not given. WEIR_INVALID_ARGUMENT says what is wrong. */
 enum weir_status cli_get_number(const struct cli_args *args, const char *name, int64_t min,
                                 int64_t max, int64_t fallback, int64_t *ret_number,
@@ -105,6 +111,10 @@ bool cli_color(const struct cli_args *args, FILE *to);
 /* Says an error on stderr, as text or JSON with a hint, and gives its exit code. */
 int cli_fail(const struct cli_args *args, enum weir_status status, const struct weir_error *err);
 int cli_exit_code(enum weir_status status);
+/* Runs what needs an arena of that size and may fail; says the error, and gives the exit code. */
+int cli_run(const struct cli_args *args, size_t arena_bytes,
+            enum weir_status (*run)(struct arena *a, const struct cli_args *args,
+                                    struct weir_error *err));
 /* What a person can do about it, one sentence; NULL: the message says all there is. */
 const char *cli_hint(enum weir_status status);
 /* What each exit code means, for help. */
@@ -116,7 +126,16 @@ extern const struct cli_exit cli_exits[];
 extern const size_t cli_exit_count;
 /* Writes the document to stdout as one line. False (and a message) when stdout took it not. */
 bool cli_print_json(const struct weir_value *document);
+/* Of length 0 the text may be NULL. */
 bool cli_print_text(const char *text, size_t len);
+/* Anybody's text, without what a terminal would act upon. */
+void cli_print_clean(FILE *to, struct weir_bytes text);
+static inline bool cli_is_control(uint8_t byte)
+{
+    return byte < ' ' || byte == 0x7F;
+}
+/* A text member of what is shown; "-" when it is absent. */
+struct weir_bytes cli_member(const struct weir_value *map, const char *name);
 /* Whether stdout is a pipe that nobody reads any more. */
 bool cli_reader_gone(void);
 /* Flushes stdout; `code`, or 1 after saying so when a result could not be written. A reader that

@@ -106,7 +106,7 @@ static enum weir_status take_bytes(const struct cli_args *args, const char *opti
 {
     const char *given = cli_get(args, option);
     if (given == NULL || strcmp(given, "-") != 0) {
-        *ret_text = (struct weir_text){given, given == NULL ? 0 : strlen(given)};
+        *ret_text = cli_text(given);
         return WEIR_OK;
     }
     char step[4096];

@@ -59,28 +59,14 @@ static enum weir_dedup_state state_of(const char *name)
     return WEIR_DEDUP_ANY;
 }
 
-static struct weir_bytes member(const struct weir_value *row, const char *name)
-{
-    const struct weir_value *value = value_get(row, name);
-    return value != NULL && value->type == VALUE_S ? value->u.bytes : BYTES_LIT("-");
-}
-
-/* Ids are anybody's text: control characters would reach the terminal. */
-static void print_clean(struct weir_bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        putchar(text.ptr[i] < ' ' || text.ptr[i] == 0x7F ? '?' : text.ptr[i]);
-    }
-}
-
 static void print_row(const struct weir_value *row)
 {
     bool done = value_get(row, "completedAt") != NULL;
-    printf("%-24.*s  %-10.*s  ", BYTES_ARG(member(row, done ? "completedAt" : "claimedAt")),
-           BYTES_ARG(member(row, "status")));
-    print_clean(member(row, "worker"));
+    printf("%-24.*s  %-10.*s  ", BYTES_ARG(cli_member(row, done ? "completedAt" : "claimedAt")),
+           BYTES_ARG(cli_member(row, "status")));
+    cli_print_clean(stdout, cli_member(row, "worker"));
     fputs("  ", stdout);
-    print_clean(member(row, "message"));
+    cli_print_clean(stdout, cli_member(row, "message"));
     putchar('\n');
 }
 
@@ -163,7 +149,7 @@ static enum weir_status read_purge(const struct cli_args *args,
     options->what = cli_has(args, "expired") ? WEIR_DEDUP_PURGE_EXPIRED
                     : before != NULL         ? WEIR_DEDUP_PURGE_COMPLETED
                                              : WEIR_DEDUP_PURGE_WORKER;
-    options->worker = (struct weir_text){worker, worker == NULL ? 0 : strlen(worker)};
+    options->worker = cli_text(worker);
     enum weir_status status = cli_get_number(args, "limit", 1, UINT32_MAX, 0, &limit, err);
     options->limit = (uint32_t)limit;
     return status == WEIR_OK && before != NULL
@@ -223,7 +209,7 @@ static enum weir_status purge_in_steps(const struct cli_args *args, struct weir_
         uint64_t left = limit - sum->deleted;
         step = (struct weir_dedup_purged){0};
         options.limit = left < PURGE_STEP_ROWS ? (uint32_t)left : PURGE_STEP_ROWS;
-        options.token = (struct weir_text){token, token == NULL ? 0 : strlen(token)};
+        options.token = cli_text(token);
         status = weir_dedup_purge(dedup, &options, &step, err);
         weir_free(token);
         token = step.next;

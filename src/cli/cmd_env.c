@@ -167,10 +167,5 @@ static enum weir_status run(struct arena *a, const struct cli_args *args, struct
 
 int cmd_env(const struct cli_args *args)
 {
-    struct weir_error err = {0};
-    struct arena *a = arena_new(ARENA_BYTES);
-    enum weir_status status =
-        a == NULL ? error_set(&err, WEIR_NO_MEMORY, "no memory") : run(a, args, &err);
-    arena_free(a);
-    return status == WEIR_OK ? 0 : cli_fail(args, status, &err);
+    return cli_run(args, ARENA_BYTES, run);
 }

@@ -15,7 +15,6 @@
 #include "cli/cmd_item.h"
 #include "cli/progress.h"
 #include "cli/scan.h"
-#include "value/number.h"
 
 #define PAGE_TEXT_BYTES ((size_t)256 * 1024 * 1024)
 
@@ -54,19 +53,6 @@ struct reading {
     uint64_t scanned;
     struct progress progress;
 };
-
-static uint64_t count_of(const struct weir_value *response, const char *name)
-{
-    const struct weir_value *count = value_get(response, name);
-    struct number number;
-    int64_t value = 0;
-    if (count == NULL || count->type != VALUE_N ||
-        number_parse(count->u.bytes, &number, NULL) != WEIR_OK ||
-        !number_to_int64(&number, &value)) {
-        return 0;
-    }
-    return (uint64_t)value;
-}
 
 /* The first `count` items as lines. */
 static enum weir_status write_lines(const struct reading *reading, struct arena *a,
@@ -114,11 +100,11 @@ static enum weir_status on_page(void *arg, struct arena *a, const struct value_l
     enum weir_status status = WEIR_OK;
     (void)pthread_mutex_lock(&reading->mu);
     if (reading->count_only) {
-        reading->counted += count_of(response, "Count");
+        reading->counted += (uint64_t)value_get_int(response, "Count");
     } else if (reading->left != 0) {
         status = print_page(reading, a, items, err);
     }
-    reading->scanned += count_of(response, "ScannedCount");
+    reading->scanned += (uint64_t)value_get_int(response, "ScannedCount");
     progress_update(&reading->progress, reading->scanned, reading->scanned);
     (void)pthread_mutex_unlock(&reading->mu);
     return status;

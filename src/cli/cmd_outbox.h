@@ -52,10 +52,6 @@ const char *outbox_session_mark(const struct outbox_session *s);
 enum weir_status outbox_take_words(struct outbox_session *s, struct weir_outbox_ref *ret_ref);
 
 /* cmd_outbox_show.c: how messages are printed. */
-/* A text member; "-" when it is absent. */
-struct weir_bytes outbox_member(const struct weir_value *message, const char *name);
-/* Anybody's text, without what a terminal would act upon. */
-void outbox_print_clean(FILE *to, struct weir_bytes text);
 /* "weir: line 3: ..." on stderr; a message may hold anybody's ids. */
 void outbox_print_failed(uint64_t line, const struct weir_error *error);
 /* One line: creation, key, id, type. */

@@ -8,8 +8,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
-#include "cli/cmd_outbox.h"
-#include "cli/source.h"
+#include "cli/outbox_lines.h"
 
 #define PORTION_LINES 100 /* as many as one transaction takes */
 #define PORTION_BYTES ((size_t)16 * 1024 * 1024)
@@ -18,49 +17,20 @@
 const struct cli_option cmd_outbox_mark_options[] = {CLI_OUTBOX_OPTIONS, CLI_OUTBOX_MARK, {0}};
 
 struct marking {
-    struct outbox_session s;
-    struct source source;
-    struct arena *arena; /* of the portion */
-    struct buf line;
+    struct outbox_lines in;
     struct weir_outbox_ref refs[PORTION_LINES];
-    uint64_t lines[PORTION_LINES];
-    struct weir_outbox_result results[PORTION_LINES];
-    uint32_t count;
-    bool ended;
     uint64_t marked, failed;
 };
 
 /* ---- what is said ---------------------------------------------------------------------------- */
-
-static void say_json(const struct weir_outbox_ref *ref, uint64_t line, enum weir_status status,
-                     const struct weir_error *error)
-{
-    struct arena *a = arena_new(OUTBOX_ANSWER_BYTES);
-    struct weir_value *document = value_new_map(a, VALUE_PLAIN);
-    if (line > 0) {
-        value_add_int(a, document, "line", (int64_t)line);
-    }
-    if (ref != NULL && ref->key.len > 0) {
-        value_add_str(a, document, "key", bytes_of(ref->key.ptr, ref->key.len));
-    }
-    if (ref != NULL) {
-        value_add_str(a, document, "id", bytes_of(ref->id.ptr, ref->id.len));
-    }
-    value_add_str(a, document, "status", bytes_str(weir_status_name(status)));
-    if (status != WEIR_OK) {
-        value_add_str(a, document, "message", bytes_str(error->message));
-    }
-    (void)(document != NULL && cli_print_json(document));
-    arena_free(a);
-}
 
 static void say(struct marking *m, const struct weir_outbox_ref *ref, uint64_t line,
                 enum weir_status status, const struct weir_error *error)
 {
     m->marked += status == WEIR_OK;
     m->failed += status != WEIR_OK;
-    if (cli_json(m->s.args)) {
-        say_json(ref, line, status, error);
+    if (cli_json(m->in.s.args)) {
+        outbox_print_result(line, ref, status, error);
     } else if (status != WEIR_OK) {
         outbox_print_failed(line, error);
     }
@@ -68,15 +38,15 @@ static void say(struct marking *m, const struct weir_outbox_ref *ref, uint64_t l
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-static enum weir_status take_document(struct marking *m, struct weir_bytes line,
+static enum weir_status take_document(struct outbox_lines *in, struct weir_bytes line,
                                       struct weir_outbox_ref *ref, struct weir_error *err)
 {
     struct weir_value *document = NULL;
-    enum weir_status status = json_parse(m->arena, line, &document, err);
+    enum weir_status status = json_parse(in->arena, line, &document, err);
     const struct weir_value *key = value_get(document, "key"), *id = value_get(document, "id");
     bool has_key = key != NULL && key->type == VALUE_S;
     bool has_id = id != NULL && id->type == VALUE_S;
-    if (status == WEIR_OK && (!has_id || (!has_key && !outbox_session_by_message(&m->s)))) {
+    if (status == WEIR_OK && (!has_id || (!has_key && !outbox_session_by_message(&in->s)))) {
         status = error_set(err, WEIR_VALIDATION, "texts \"key\" and \"id\" are needed");
     }
     if (status == WEIR_OK) {
@@ -88,12 +58,12 @@ static enum weir_status take_document(struct marking *m, struct weir_bytes line,
 }
 
 /* KEY, a tab, ID; in by-message ID alone will do. */
-static enum weir_status take_words(struct marking *m, struct weir_bytes line,
+static enum weir_status take_words(struct outbox_lines *in, struct weir_bytes line,
                                    struct weir_outbox_ref *ref, struct weir_error *err)
 {
     const char *text = (const char *)line.ptr;
     const char *tab = memchr(text, '\t', line.len);
-    if (tab == NULL && !outbox_session_by_message(&m->s)) {
+    if (tab == NULL && !outbox_session_by_message(&in->s)) {
         return error_set(err, WEIR_VALIDATION, "KEY, a tab and ID are needed, or a JSON object");
     }
     size_t key_len = tab == NULL ? 0 : (size_t)(tab - text);
@@ -112,7 +82,7 @@ static bool same_text(struct weir_text a, struct weir_text b)
 static enum weir_status check_ref(const struct marking *m, const struct weir_outbox_ref *ref,
                                   struct weir_error *err)
 {
-    bool by_message = outbox_session_by_message(&m->s);
+    bool by_message = outbox_session_by_message(&m->in.s);
     if (ref->id.len == 0 || ref->id.len > WEIR_MESSAGE_ID_MAX) {
         return error_set(err, WEIR_VALIDATION, "the id has %zu bytes: 1 to %d", ref->id.len,
                          WEIR_MESSAGE_ID_MAX);
@@ -121,68 +91,58 @@ static enum weir_status check_ref(const struct marking *m, const struct weir_out
         return error_set(err, WEIR_VALIDATION, "the key has %zu bytes: 1 to %d", ref->key.len,
                          LIMIT_PARTITION_KEY_BYTES);
     }
-    for (uint32_t i = 0; i < m->count; i++) {
+    for (uint32_t i = 0; i < m->in.count; i++) {
         if (same_text(ref->id, m->refs[i].id) &&
             (by_message || same_text(ref->key, m->refs[i].key))) {
             return error_set(err, WEIR_VALIDATION, "the same message as line %llu",
-                             (unsigned long long)m->lines[i]);
+                             (unsigned long long)m->in.numbers[i]);
         }
     }
     return WEIR_OK;
 }
 
-static enum weir_status read_line(struct marking *m)
+static enum weir_status take_line(struct outbox_lines *in, struct weir_bytes text,
+                                  struct weir_error *err)
 {
-    uint64_t line = 0;
-    struct weir_error error = {0};
-    struct weir_outbox_ref *ref = &m->refs[m->count];
-    enum weir_status status = source_line(&m->source, &m->line, &line);
-    if (status == WEIR_NOT_FOUND || (status != WEIR_OK && status != WEIR_TOO_LARGE)) {
-        return status;
-    }
-    if (status == WEIR_TOO_LARGE) {
-        status = error_set(&error, status, "longer than %zu bytes", LINE_BYTES);
-    } else if (m->line.len == 0) {
-        return WEIR_OK;
-    } else {
-        struct weir_bytes text = arena_dup(m->arena, buf_bytes(&m->line));
-        status = text.ptr == NULL     ? error_set(&error, WEIR_NO_MEMORY, "no memory for a line")
-                 : text.ptr[0] == '{' ? take_document(m, text, ref, &error)
-                                      : take_words(m, text, ref, &error);
-    }
-    if (status == WEIR_OK) {
-        status = check_ref(m, ref, &error);
-    }
-    if (status != WEIR_OK) {
-        say(m, NULL, line, status, &error);
-        return WEIR_OK;
-    }
-    m->lines[m->count++] = line;
-    return WEIR_OK;
+    struct marking *m = (struct marking *)in;
+    struct weir_outbox_ref *ref = &m->refs[in->count];
+    enum weir_status status =
+        text.ptr[0] == '{' ? take_document(in, text, ref, err) : take_words(in, text, ref, err);
+    return status == WEIR_OK ? check_ref(m, ref, err) : status;
 }
+
+static void refuse_line(struct outbox_lines *in, uint64_t line, enum weir_status status,
+                        const struct weir_error *error)
+{
+    say((struct marking *)in, NULL, line, status, error);
+}
+
+static const struct outbox_lines_kind mark_lines_kind = {
+    .portion_lines = PORTION_LINES,
+    .portion_bytes = PORTION_BYTES,
+    .line_bytes = LINE_BYTES,
+    .take = take_line,
+    .wrong = refuse_line,
+};
 
 static enum weir_status mark_portion(struct marking *m)
 {
-    enum weir_status status = m->count == 0 ? WEIR_OK
-                                            : weir_outbox_mark_many(m->s.outbox, m->refs, m->count,
-                                                                    m->results, &m->s.err);
-    for (uint32_t i = 0; status == WEIR_OK && i < m->count; i++) {
-        say(m, &m->refs[i], m->lines[i], m->results[i].status, &m->results[i].error);
+    struct outbox_lines *in = &m->in;
+    enum weir_status status =
+        in->count == 0
+            ? WEIR_OK
+            : weir_outbox_mark_many(in->s.outbox, m->refs, in->count, in->results, &in->s.err);
+    for (uint32_t i = 0; status == WEIR_OK && i < in->count; i++) {
+        say(m, &m->refs[i], in->numbers[i], in->results[i].status, &in->results[i].error);
     }
     return status;
 }
 
 static enum weir_status mark_lines(struct marking *m)
 {
-    enum weir_status status = source_open(&m->source, "-", NULL, &m->s.err);
-    while (status == WEIR_OK && !m->ended) {
-        arena_reset(m->arena);
-        m->count = 0;
-        while (status == WEIR_OK && m->count < PORTION_LINES) {
-            status = read_line(m);
-        }
-        m->ended = status == WEIR_NOT_FOUND;
-        status = m->ended ? m->source.status : status;
+    enum weir_status status = WEIR_OK;
+    while (status == WEIR_OK && !m->in.ended) {
+        status = outbox_lines_read(&m->in);
         if (status == WEIR_OK) {
             status = mark_portion(m);
         }
@@ -201,7 +161,7 @@ static enum weir_status mark_one(struct outbox_session *s)
             weir_outbox_mark(s->outbox, ref.key.ptr, ref.key.len, ref.id.ptr, ref.id.len, &s->err);
     }
     if (status == WEIR_OK && cli_json(s->args)) {
-        say_json(&ref, 0, WEIR_OK, NULL);
+        outbox_print_result(0, &ref, WEIR_OK, NULL);
     }
     return status;
 }
@@ -209,28 +169,20 @@ static enum weir_status mark_one(struct outbox_session *s)
 static int mark_many(const struct cli_args *args)
 {
     struct marking *m = calloc(1, sizeof(*m));
-    struct arena *arena = arena_new(PORTION_BYTES);
-    if (m == NULL || arena == NULL) {
-        free(m);
-        arena_free(arena);
+    if (m == NULL) {
         return cli_fail(args, WEIR_NO_MEMORY, &(struct weir_error){0});
     }
-    buf_init(&m->line, LINE_BYTES);
-    m->arena = arena;
-    enum weir_status status = outbox_session_open(&m->s, args, false);
+    enum weir_status status = outbox_lines_open(&m->in, &mark_lines_kind, args);
     if (status == WEIR_OK) {
         status = mark_lines(m);
     }
     bool some_failed = m->failed > 0;
-    if (m->ended && !cli_json(args) && !cli_has(args, "quiet")) {
+    if (m->in.ended && !cli_json(args) && !cli_has(args, "quiet")) {
         fprintf(stderr, "weir: marked %llu", (unsigned long long)m->marked);
         some_failed ? fprintf(stderr, "; %llu not\n", (unsigned long long)m->failed)
                     : fprintf(stderr, "\n");
     }
-    source_close(&m->source);
-    buf_fini(&m->line);
-    arena_free(m->arena);
-    int code = outbox_session_close(&m->s, status);
+    int code = outbox_lines_close(&m->in, status);
     free(m);
     return code == 0 && some_failed ? 1 : code;
 }

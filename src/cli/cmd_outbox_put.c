@@ -16,8 +16,7 @@
 #include "base/env.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "cli/cmd_outbox.h"
-#include "cli/source.h"
+#include "cli/outbox_lines.h"
 
 #define READ_STEP_BYTES 65536
 #define PORTION_LINES 200
@@ -39,12 +38,6 @@ const struct cli_option cmd_outbox_put_options[] = {
     {"many", 0, NULL, "a message per line of standard input, as JSON; alone"},
     {0},
 };
-
-static struct weir_text text_of(const char *text)
-{
-    struct weir_text none = {0};
-    return text == NULL ? none : (struct weir_text){text, strlen(text)};
-}
 
 static struct weir_text text_of_bytes(struct weir_bytes bytes)
 {
@@ -82,18 +75,18 @@ static enum weir_status put(struct outbox_session *s, struct buf *payload,
         status = read_payload(payload, &s->err);
         message.payload = text_of_bytes(buf_bytes(payload));
     } else {
-        message.payload = text_of(given);
+        message.payload = cli_text(given);
     }
-    message.key = text_of(args->words[0]);
-    message.id = text_of(cli_get(args, "id"));
-    message.type = text_of(cli_get(args, "type"));
-    message.headers = text_of(cli_get(args, "headers"));
-    message.content_type = text_of(cli_get(args, "content-type"));
-    message.destination = text_of(cli_get(args, "destination"));
-    message.aggregate_id = text_of(cli_get(args, "aggregate-id"));
-    message.aggregate_type = text_of(cli_get(args, "aggregate-type"));
-    message.correlation_id = text_of(cli_get(args, "correlation-id"));
-    message.causation_id = text_of(cli_get(args, "causation-id"));
+    message.key = cli_text(args->words[0]);
+    message.id = cli_text(cli_get(args, "id"));
+    message.type = cli_text(cli_get(args, "type"));
+    message.headers = cli_text(cli_get(args, "headers"));
+    message.content_type = cli_text(cli_get(args, "content-type"));
+    message.destination = cli_text(cli_get(args, "destination"));
+    message.aggregate_id = cli_text(cli_get(args, "aggregate-id"));
+    message.aggregate_type = cli_text(cli_get(args, "aggregate-type"));
+    message.correlation_id = cli_text(cli_get(args, "correlation-id"));
+    message.causation_id = cli_text(cli_get(args, "causation-id"));
     return status == WEIR_OK ? weir_outbox_add(s->outbox, &message, ret_added, &s->err) : status;
 }
 
@@ -251,35 +244,11 @@ static enum weir_status take_line(struct arena *a, struct weir_bytes line,
 /* ---- many ------------------------------------------------------------------------------------ */
 
 struct many {
-    struct outbox_session s;
-    struct source source;
-    struct arena *arena; /* of the portion */
-    struct buf line;
+    struct outbox_lines in;
     struct weir_message messages[PORTION_LINES];
-    uint64_t lines[PORTION_LINES];
-    struct weir_outbox_result results[PORTION_LINES];
-    uint32_t count;
     bool refused; /* the portion has a line that is wrong, and is not sent */
-    bool ended;
     uint64_t added, existing, failed;
 };
-
-static void say_json(uint64_t line, const char *id, enum weir_status status,
-                     const struct weir_error *error)
-{
-    struct arena *a = arena_new(OUTBOX_ANSWER_BYTES);
-    struct weir_value *document = value_new_map(a, VALUE_PLAIN);
-    value_add_int(a, document, "line", (int64_t)line);
-    if (id[0] != '\0') {
-        value_add_str(a, document, "id", bytes_str(id));
-    }
-    value_add_str(a, document, "status", bytes_str(weir_status_name(status)));
-    if (status != WEIR_OK) {
-        value_add_str(a, document, "message", bytes_str(error->message));
-    }
-    (void)(document != NULL && cli_print_json(document));
-    arena_free(a);
-}
 
 static void say(struct many *m, uint64_t line, const char *id, enum weir_status status,
                 const struct weir_error *error)
@@ -287,8 +256,9 @@ static void say(struct many *m, uint64_t line, const char *id, enum weir_status 
     m->added += status == WEIR_OK;
     m->existing += status == WEIR_ALREADY_EXISTS;
     m->failed += status != WEIR_OK && status != WEIR_ALREADY_EXISTS;
-    if (cli_json(m->s.args)) {
-        say_json(line, id, status, error);
+    if (cli_json(m->in.s.args)) {
+        struct weir_outbox_ref ref = {.id = cli_text(id)};
+        outbox_print_result(line, &ref, status, error);
     } else if (status == WEIR_OK) {
         printf("%s\n", id);
     } else {
@@ -302,68 +272,54 @@ static enum weir_status check_message(struct many *m, const struct weir_message 
 {
     char *json = NULL;
     size_t len = 0;
-    enum weir_status status = weir_outbox_render(m->s.outbox, message, &json, &len, err);
+    enum weir_status status = weir_outbox_render(m->in.s.outbox, message, &json, &len, err);
     weir_free(json);
     return status;
 }
 
-/* One line into the portion; WEIR_NOT_FOUND at the end. What is wrong with it is said. */
-static enum weir_status read_line(struct many *m)
+static enum weir_status take_message(struct outbox_lines *in, struct weir_bytes text,
+                                     struct weir_error *err)
 {
-    uint64_t line = 0;
-    struct weir_error error = {0};
-    enum weir_status status = source_line(&m->source, &m->line, &line);
-    if (status == WEIR_NOT_FOUND || (status != WEIR_OK && status != WEIR_TOO_LARGE)) {
-        return status;
-    }
-    if (status == WEIR_TOO_LARGE) {
-        status = error_set(&error, status, "longer than %zu bytes", LINE_BYTES);
-    } else if (m->line.len == 0) {
-        return WEIR_OK;
-    } else {
-        struct weir_bytes text = arena_dup(m->arena, buf_bytes(&m->line));
-        status = text.ptr == NULL ? error_set(&error, WEIR_NO_MEMORY, "no memory for a line")
-                                  : take_line(m->arena, text, &m->messages[m->count], &error);
-    }
-    if (status == WEIR_OK) {
-        status = check_message(m, &m->messages[m->count], &error);
-    }
-    if (status != WEIR_OK) {
-        m->refused = true;
-        say(m, line, "", status, &error);
-        return WEIR_OK;
-    }
-    m->lines[m->count++] = line;
-    return WEIR_OK;
+    struct many *m = (struct many *)in;
+    struct weir_message *message = &m->messages[in->count];
+    enum weir_status status = take_line(in->arena, text, message, err);
+    return status == WEIR_OK ? check_message(m, message, err) : status;
 }
 
-static enum weir_status read_portion(struct many *m)
+static void refuse_line(struct outbox_lines *in, uint64_t line, enum weir_status status,
+                        const struct weir_error *error)
 {
-    enum weir_status status = WEIR_OK;
-    arena_reset(m->arena);
-    m->count = 0;
-    while (status == WEIR_OK && m->count < PORTION_LINES) {
-        status = read_line(m);
-    }
-    m->ended = status == WEIR_NOT_FOUND;
-    return m->ended ? m->source.status : status;
+    struct many *m = (struct many *)in;
+    m->refused = true;
+    say(m, line, "", status, error);
 }
+
+static const struct outbox_lines_kind put_lines_kind = {
+    .portion_lines = PORTION_LINES,
+    .portion_bytes = PORTION_BYTES,
+    .line_bytes = LINE_BYTES,
+    .create = true,
+    .take = take_message,
+    .wrong = refuse_line,
+};
 
 static enum weir_status send_portion(struct many *m)
 {
+    struct outbox_lines *in = &m->in;
     struct weir_error not_sent = {0};
     enum weir_status status = WEIR_OK;
     if (m->refused) {
         (void)error_set(&not_sent, WEIR_CANCELLED, "not sent, since a line beside it is wrong");
-    } else if (m->count > 0) {
-        status = weir_outbox_add_many(m->s.outbox, m->messages, m->count, 0, m->results, &m->s.err);
+    } else if (in->count > 0) {
+        status =
+            weir_outbox_add_many(in->s.outbox, m->messages, in->count, 0, in->results, &in->s.err);
     }
-    for (uint32_t i = 0; status == WEIR_OK && i < m->count; i++) {
-        const struct weir_outbox_result *r = &m->results[i];
+    for (uint32_t i = 0; status == WEIR_OK && i < in->count; i++) {
+        const struct weir_outbox_result *r = &in->results[i];
         if (m->refused) {
-            say(m, m->lines[i], "", WEIR_CANCELLED, &not_sent);
+            say(m, in->numbers[i], "", WEIR_CANCELLED, &not_sent);
         } else {
-            say(m, m->lines[i], r->id, r->status, &r->error);
+            say(m, in->numbers[i], r->id, r->status, &r->error);
         }
     }
     return status;
@@ -371,9 +327,9 @@ static enum weir_status send_portion(struct many *m)
 
 static enum weir_status put_lines(struct many *m)
 {
-    enum weir_status status = source_open(&m->source, "-", NULL, &m->s.err);
-    while (status == WEIR_OK && !m->ended && m->failed == 0) {
-        status = read_portion(m);
+    enum weir_status status = WEIR_OK;
+    while (status == WEIR_OK && !m->in.ended && m->failed == 0) {
+        status = outbox_lines_read(&m->in);
         if (status == WEIR_OK) {
             status = send_portion(m);
         }
@@ -383,7 +339,7 @@ static enum weir_status put_lines(struct many *m)
 
 static void print_summary(const struct many *m)
 {
-    if (cli_json(m->s.args) || cli_has(m->s.args, "quiet")) {
+    if (cli_json(m->in.s.args) || cli_has(m->in.s.args, "quiet")) {
         return;
     }
     (void)fflush(stdout); /* the ids stand before it where both go to one place */
@@ -394,30 +350,24 @@ static void print_summary(const struct many *m)
     if (m->failed > 0) {
         fprintf(stderr, "; %llu not added", (unsigned long long)m->failed);
     }
-    fprintf(stderr, "%s\n", m->ended ? "" : "; what stands behind these lines was not read");
+    fprintf(stderr, "%s\n", m->in.ended ? "" : "; what stands behind these lines was not read");
 }
 
 static int put_many(const struct cli_args *args)
 {
     struct many *m = calloc(1, sizeof(*m));
-    struct arena *arena = arena_new(PORTION_BYTES);
-    if (m == NULL || arena == NULL) {
-        free(m);
-        arena_free(arena);
+    if (m == NULL) {
         return cli_fail(args, WEIR_NO_MEMORY, &(struct weir_error){0});
     }
-    buf_init(&m->line, LINE_BYTES);
-    m->arena = arena;
-    enum weir_status status = outbox_session_open(&m->s, args, true);
+    enum weir_status status = outbox_lines_open(&m->in, &put_lines_kind, args);
     if (status == WEIR_OK) {
         status = put_lines(m);
+    }
+    if (m->in.s.outbox != NULL) { /* also when standard input cannot be read */
         print_summary(m);
     }
     bool some_not = m->failed + m->existing > 0;
-    source_close(&m->source);
-    buf_fini(&m->line);
-    arena_free(m->arena);
-    int code = outbox_session_close(&m->s, status);
+    int code = outbox_lines_close(&m->in, status);
     free(m);
     return code == 0 && some_not ? 1 : code;
 }

@@ -36,28 +36,10 @@ const struct cli_option cmd_outbox_stats_options[] = {
 
 /* ---- printing -------------------------------------------------------------------------------- */
 
-struct weir_bytes outbox_member(const struct weir_value *message, const char *name)
-{
-    const struct weir_value *value = value_get(message, name);
-    return value != NULL && value->type == VALUE_S ? value->u.bytes : BYTES_LIT("-");
-}
-
-static bool is_control(uint8_t byte)
-{
-    return byte < ' ' || byte == 0x7F;
-}
-
-void outbox_print_clean(FILE *to, struct weir_bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        fputc(is_control(text.ptr[i]) ? '?' : text.ptr[i], to);
-    }
-}
-
 void outbox_print_failed(uint64_t line, const struct weir_error *error)
 {
     fprintf(stderr, "weir: line %llu: ", (unsigned long long)line);
-    outbox_print_clean(stderr, bytes_str(error->message));
+    cli_print_clean(stderr, bytes_str(error->message));
     fputc('\n', stderr);
 }
 
@@ -66,7 +48,7 @@ void outbox_print_line(const struct weir_value *message)
     static const char *const columns[] = {"createdAt", "key", "id", "messageType"};
     for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
         fputs(i == 0 ? "" : "  ", stdout);
-        outbox_print_clean(stdout, outbox_member(message, columns[i]));
+        cli_print_clean(stdout, cli_member(message, columns[i]));
     }
 }
 
@@ -81,7 +63,7 @@ static bool print_payload(struct arena *a, struct weir_bytes base64)
         return false;
     }
     for (size_t i = 0; i < len; i++) {
-        if (is_control(raw[i]) && raw[i] != '\n' && raw[i] != '\t') {
+        if (cli_is_control(raw[i]) && raw[i] != '\n' && raw[i] != '\t') {
             return false;
         }
     }
@@ -103,7 +85,7 @@ static void print_member(struct arena *a, struct weir_bytes name, const struct w
     if (value->type == VALUE_BOOL) {
         fputs(value->truth ? "yes" : "no", stdout);
     } else if (value->type == VALUE_S || value->type == VALUE_N) {
-        outbox_print_clean(stdout, value->u.bytes);
+        cli_print_clean(stdout, value->u.bytes);
     }
     fputs(is_payload && value->type == VALUE_S ? " (Base64)\n" : "\n", stdout);
 }
@@ -197,8 +179,7 @@ static enum weir_status cut_young(struct listing *l, struct arena *a, struct wei
     uint32_t kept = 0;
     iso8601_ms(env_wall_ms(env_system()) - l->older_than_ms, cutoff);
     while (kept < messages->u.list.count &&
-           bytes_cmp(outbox_member(&messages->u.list.at[kept], "createdAt"), bytes_str(cutoff)) <=
-               0) {
+           bytes_cmp(cli_member(&messages->u.list.at[kept], "createdAt"), bytes_str(cutoff)) <= 0) {
         kept++;
     }
     if (kept == messages->u.list.count) {

@@ -121,7 +121,7 @@ static enum weir_status retry_one(struct retry *r)
 /* One that was marked or deleted meanwhile is no failure. */
 static enum weir_status retry_message(struct retry *r, const struct weir_value *message)
 {
-    struct weir_bytes key = outbox_member(message, "key"), id = outbox_member(message, "id");
+    struct weir_bytes key = cli_member(message, "key"), id = cli_member(message, "id");
     if (r->dry_run) {
         if (!cli_json(r->s.args)) {
             outbox_print_line(message);
@@ -155,7 +155,7 @@ static enum weir_status retry_page(struct retry *r, const struct weir_value *doc
     bool end = false;
     for (uint32_t i = 0; status == WEIR_OK && !end && i < messages->u.list.count; i++) {
         const struct weir_value *message = &messages->u.list.at[i];
-        end = bytes_cmp(outbox_member(message, "createdAt"), cutoff) > 0;
+        end = bytes_cmp(cli_member(message, "createdAt"), cutoff) > 0;
         r->more = !end && is_done(r);
         end = end || r->more;
         if (!end) {

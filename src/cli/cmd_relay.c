@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "base/log.h"
 #include "cli/relay_setup.h"
 
@@ -131,10 +130,5 @@ static enum weir_status open_and_run(struct arena *a, const struct cli_args *arg
 
 int cmd_relay_run(const struct cli_args *args)
 {
-    struct weir_error err = {0};
-    struct arena *a = arena_new(ARENA_BYTES);
-    enum weir_status status =
-        a == NULL ? error_set(&err, WEIR_NO_MEMORY, "no memory") : open_and_run(a, args, &err);
-    arena_free(a);
-    return status == WEIR_OK ? 0 : cli_fail(args, status, &err);
+    return cli_run(args, ARENA_BYTES, open_and_run);
 }

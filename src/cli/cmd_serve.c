@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <semaphore.h>
 
-#include "base/error.h"
 #include "base/log.h"
 #include "cli/engine_host.h"
 
@@ -20,20 +19,16 @@ static void stop(void *unused)
     (void)sem_post(&stop_wanted);
 }
 
-int cmd_serve(const struct cli_args *args)
+static enum weir_status run(struct arena *a, const struct cli_args *args, struct weir_error *err)
 {
     struct engine_host host = {0};
     struct config *config = NULL;
-    struct weir_error err = {0};
-    (void)sem_init(&stop_wanted, 0, 0);
-    struct arena *a = arena_new(ARENA_BYTES);
-    enum weir_status status =
-        a == NULL ? error_set(&err, WEIR_NO_MEMORY, "no memory") : cli_on_stop(stop, NULL, &err);
+    enum weir_status status = cli_on_stop(stop, NULL, err);
     if (status == WEIR_OK) {
-        status = cli_load_config(args, a, &config, &err);
+        status = cli_load_config(args, a, &config, err);
     }
     if (status == WEIR_OK) {
-        status = engine_host_start(&host, args, config, &err);
+        status = engine_host_start(&host, args, config, err);
     }
     if (status == WEIR_OK) {
         engine_host_announce(&host);
@@ -42,6 +37,11 @@ int cmd_serve(const struct cli_args *args)
         log_event(LOG_INFO, "stopping", NULL);
     }
     engine_host_stop(&host);
-    arena_free(a);
-    return status == WEIR_OK ? 0 : cli_fail(args, status, &err);
+    return status;
+}
+
+int cmd_serve(const struct cli_args *args)
+{
+    (void)sem_init(&stop_wanted, 0, 0);
+    return cli_run(args, ARENA_BYTES, run);
 }

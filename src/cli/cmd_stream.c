@@ -10,12 +10,6 @@
 
 #define ARENA_BYTES (64 * 1024 * 1024)
 
-static struct weir_bytes text_at(const struct weir_value *map, const char *name)
-{
-    const struct weir_value *value = value_get(map, name);
-    return value != NULL && value->type == VALUE_S ? value->u.bytes : BYTES_LIT("-");
-}
-
 static enum weir_status call(struct weir_client *client, const char *operation,
                              const struct weir_value *request, struct arena *a,
                              struct weir_value **ret_response, struct weir_error *err)
@@ -58,8 +52,9 @@ static void print_streams(const struct weir_value *all)
 {
     for (uint32_t i = 0; i < all->u.list.count; i++) {
         const struct weir_value *stream = &all->u.list.at[i];
-        printf("%.*s  %.*s  %.*s\n", BYTES_ARG(text_at(stream, "TableName")),
-               BYTES_ARG(text_at(stream, "StreamLabel")), BYTES_ARG(text_at(stream, "StreamArn")));
+        printf("%.*s  %.*s  %.*s\n", BYTES_ARG(cli_member(stream, "TableName")),
+               BYTES_ARG(cli_member(stream, "StreamLabel")),
+               BYTES_ARG(cli_member(stream, "StreamArn")));
     }
 }
 
@@ -140,16 +135,17 @@ static enum weir_status describe(struct weir_client *client, struct weir_bytes a
 static void print_description(const struct weir_value *description, const struct weir_value *shards)
 {
     printf("stream  %.*s\nstatus  %.*s\nview    %.*s\n",
-           BYTES_ARG(text_at(description, "StreamArn")),
-           BYTES_ARG(text_at(description, "StreamStatus")),
-           BYTES_ARG(text_at(description, "StreamViewType")));
+           BYTES_ARG(cli_member(description, "StreamArn")),
+           BYTES_ARG(cli_member(description, "StreamStatus")),
+           BYTES_ARG(cli_member(description, "StreamViewType")));
     for (uint32_t i = 0; i < shards->u.list.count; i++) {
         const struct weir_value *shard = &shards->u.list.at[i];
         const struct weir_value *range = value_get(shard, "SequenceNumberRange");
         printf("shard   %.*s  parent %.*s  from %.*s to %.*s\n",
-               BYTES_ARG(text_at(shard, "ShardId")), BYTES_ARG(text_at(shard, "ParentShardId")),
-               BYTES_ARG(text_at(range, "StartingSequenceNumber")),
-               BYTES_ARG(text_at(range, "EndingSequenceNumber")));
+               BYTES_ARG(cli_member(shard, "ShardId")),
+               BYTES_ARG(cli_member(shard, "ParentShardId")),
+               BYTES_ARG(cli_member(range, "StartingSequenceNumber")),
+               BYTES_ARG(cli_member(range, "EndingSequenceNumber")));
     }
 }
 

@@ -12,7 +12,6 @@
 #include "cli/config_internal.h"
 #include "cli/grid.h"
 #include "client/client.h"
-#include "value/number.h"
 
 #define EXIT_TRY_AGAIN 75
 #define POLL_FIRST_MS 20
@@ -33,18 +32,6 @@ const char *table_text(struct data_session *s, const struct weir_value *map, con
     return member != NULL && member->type == VALUE_S
                ? arena_printf(s->arena, "%.*s", BYTES_ARG(member->u.bytes))
                : NULL;
-}
-
-int64_t table_number(const struct weir_value *map, const char *name)
-{
-    const struct weir_value *member = value_get(map, name);
-    struct number number;
-    int64_t value = 0;
-    if (member != NULL && member->type == VALUE_N &&
-        number_parse(member->u.bytes, &number, NULL) == WEIR_OK) {
-        (void)number_to_int64(&number, &value);
-    }
-    return value;
 }
 
 const struct value_list *table_list(const struct weir_value *map, const char *name)
@@ -172,8 +159,8 @@ static void add_row(struct data_session *s, struct grid *grid, const struct weir
     grid_add(grid, table_text(s, table, "TableName"));
     grid_add(grid, table_text(s, table, "TableStatus"));
     grid_add(grid, table_keys_text(s, table, table));
-    grid_add_number(grid, table_number(table, "ItemCount"));
-    grid_add_number(grid, table_number(table, "TableSizeBytes"));
+    grid_add_number(grid, value_get_int(table, "ItemCount"));
+    grid_add_number(grid, value_get_int(table, "TableSizeBytes"));
     grid_add(grid, stream_text(s, table));
 }
 
@@ -189,8 +176,8 @@ static void add_json(struct data_session *s, struct weir_value *tables,
     value_add_str(s->arena, to, "name", bytes_str(table_text(s, table, "TableName")));
     value_add_str(s->arena, to, "status", bytes_str(table_text(s, table, "TableStatus")));
     value_add_str(s->arena, to, "keys", bytes_str(table_keys_text(s, table, table)));
-    value_add_int(s->arena, to, "items", table_number(table, "ItemCount"));
-    value_add_int(s->arena, to, "bytes", table_number(table, "TableSizeBytes"));
+    value_add_int(s->arena, to, "items", value_get_int(table, "ItemCount"));
+    value_add_int(s->arena, to, "bytes", value_get_int(table, "TableSizeBytes"));
     if (stream != NULL) {
         value_add_str(s->arena, to, "stream", bytes_str(stream));
     }
@@ -292,8 +279,8 @@ static const char *billing_text(struct data_session *s, const struct weir_value 
         return "on-demand";
     }
     return arena_printf(s->arena, "%lld read, %lld write units",
-                        (long long)table_number(through, "ReadCapacityUnits"),
-                        (long long)table_number(through, "WriteCapacityUnits"));
+                        (long long)value_get_int(through, "ReadCapacityUnits"),
+                        (long long)value_get_int(through, "WriteCapacityUnits"));
 }
 
 static void put_indexes(struct data_session *s, const struct weir_value *table, struct buf *to)
@@ -312,7 +299,7 @@ static void put_indexes(struct data_session *s, const struct weir_value *table, 
             grid_add(&grid, table_text(s, index, "IndexStatus"));
             grid_add(&grid, table_keys_text(s, table, index));
             grid_add(&grid, table_text(s, value_get(index, "Projection"), "ProjectionType"));
-            grid_add_number(&grid, table_number(index, "ItemCount"));
+            grid_add_number(&grid, value_get_int(index, "ItemCount"));
         }
     }
     if (grid.count > grid.columns) {
@@ -332,9 +319,9 @@ static void put_description(struct data_session *s, const struct weir_value *tab
     put_line(to, "created", created_text(s, table));
     put_line(to, "keys", table_keys_text(s, table, table));
     put_line(to, "items",
-             arena_printf(s->arena, "%lld", (long long)table_number(table, "ItemCount")));
+             arena_printf(s->arena, "%lld", (long long)value_get_int(table, "ItemCount")));
     put_line(to, "bytes",
-             arena_printf(s->arena, "%lld", (long long)table_number(table, "TableSizeBytes")));
+             arena_printf(s->arena, "%lld", (long long)value_get_int(table, "TableSizeBytes")));
     put_line(to, "billing", billing_text(s, table));
     put_line(to, "stream", stream_text(s, table));
     if (attribute != NULL) {

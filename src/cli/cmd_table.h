@@ -10,7 +10,6 @@
 
 /* The text of a member, NUL-terminated in the session's arena; NULL when there is none. */
 const char *table_text(struct data_session *s, const struct weir_value *map, const char *name);
-int64_t table_number(const struct weir_value *map, const char *name);
 /* The list of a member; an empty one when there is none. */
 const struct value_list *table_list(const struct weir_value *map, const char *name);
 /* "pk S, sk N": the keys of a table or an index. */

@@ -16,18 +16,6 @@ static struct weir_bytes text_of(const struct weir_value *map, const char *name)
     return member != NULL && member->type == VALUE_S ? member->u.bytes : BYTES_NONE;
 }
 
-static int64_t number_of(const struct weir_value *map, const char *name)
-{
-    const struct weir_value *member = value_get(map, name);
-    struct number number;
-    int64_t value = 0;
-    if (member != NULL && member->type == VALUE_N &&
-        number_parse(member->u.bytes, &number, NULL) == WEIR_OK) {
-        (void)number_to_int64(&number, &value);
-    }
-    return value;
-}
-
 static uint32_t list_count(const struct weir_value *list)
 {
     return list != NULL && list->type == VALUE_L ? list->u.list.count : 0;
@@ -74,8 +62,8 @@ enum weir_status data_keys_get(struct data_session *s, const char *table, const 
         return error_set(&s->err, WEIR_NOT_FOUND, "table %s has no index \"%s\"", table, index);
     }
     const struct weir_value *schema = value_get(of, "KeySchema");
-    struct data_keys keys = {.item_count = number_of(description, "ItemCount"),
-                             .table_bytes = number_of(description, "TableSizeBytes")};
+    struct data_keys keys = {.item_count = value_get_int(description, "ItemCount"),
+                             .table_bytes = value_get_int(description, "TableSizeBytes")};
     for (uint32_t i = 0; i < list_count(schema); i++) {
         struct weir_bytes name = text_of(&schema->u.list.at[i], "AttributeName");
         bool is_hash = bytes_eq_str(text_of(&schema->u.list.at[i], "KeyType"), "HASH");

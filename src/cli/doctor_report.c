@@ -77,29 +77,21 @@ static bool draws_marks(void)
            strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-/* Text from outside: control characters would reach the terminal. */
-static void print_clean(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        putchar((unsigned char)*text < ' ' || *text == 0x7F ? '?' : *text);
-    }
-}
-
 static void print_finding(const struct doctor_finding *finding, bool marks, bool color)
 {
     const struct look *look = &looks[finding->state];
     printf("  %s%s%s ", color ? look->color : "", marks ? look->mark : look->plain,
            color ? "\033[0m" : "");
-    print_clean(finding->name);
+    cli_print_clean(stdout, bytes_str(finding->name));
     for (int i = (int)strlen(finding->name); i < NAME_WIDTH; i++) {
         putchar(' ');
     }
     putchar(' ');
-    print_clean(finding->text);
+    cli_print_clean(stdout, bytes_str(finding->text));
     putchar('\n');
     if (finding->repair[0] != '\0') {
         printf("       %*s %s", NAME_WIDTH, "", marks ? "\u2192 " : "-> ");
-        print_clean(finding->repair);
+        cli_print_clean(stdout, bytes_str(finding->repair));
         putchar('\n');
     }
 }

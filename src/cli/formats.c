@@ -52,16 +52,6 @@ static enum weir_status parse_line(const struct format_reader *r, struct arena *
     return status == WEIR_OK ? value_to_item(a, unwrap(r, doc), ret_item, err) : status;
 }
 
-static bool is_blank(struct weir_bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] != ' ' && text.ptr[i] != '\t' && text.ptr[i] != '\r') {
-            return false;
-        }
-    }
-    return true;
-}
-
 static enum weir_status read_json(struct format_reader *r, struct arena *a,
                                   struct weir_value **ret_item, struct weir_error *err)
 {
@@ -69,7 +59,7 @@ static enum weir_status read_json(struct format_reader *r, struct arena *a,
     uint64_t line = 0;
     do {
         status = source_line(&r->source, &r->text, &line);
-    } while (status == WEIR_OK && is_blank(buf_bytes(&r->text)));
+    } while (status == WEIR_OK && bytes_trim(buf_bytes(&r->text)).len == 0);
     if (status == WEIR_NOT_FOUND) {
         return status;
     }

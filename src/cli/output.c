@@ -180,9 +180,34 @@ int cli_fail(const struct cli_args *args, enum weir_status status, const struct 
     return cli_exit_code(status);
 }
 
+int cli_run(const struct cli_args *args, size_t arena_bytes,
+            enum weir_status (*run)(struct arena *a, const struct cli_args *args,
+                                    struct weir_error *err))
+{
+    struct weir_error err = {0};
+    struct arena *a = arena_new(arena_bytes);
+    enum weir_status status =
+        a == NULL ? error_set(&err, WEIR_NO_MEMORY, "no memory") : run(a, args, &err);
+    arena_free(a);
+    return status == WEIR_OK ? 0 : cli_fail(args, status, &err);
+}
+
 bool cli_print_text(const char *text, size_t len)
 {
-    return fwrite(text, 1, len, stdout) == len && fflush(stdout) == 0;
+    return (len == 0 || fwrite(text, 1, len, stdout) == len) && fflush(stdout) == 0;
+}
+
+void cli_print_clean(FILE *to, struct weir_bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        fputc(cli_is_control(text.ptr[i]) ? '?' : text.ptr[i], to);
+    }
+}
+
+struct weir_bytes cli_member(const struct weir_value *map, const char *name)
+{
+    const struct weir_value *value = value_get(map, name);
+    return value != NULL && value->type == VALUE_S ? value->u.bytes : BYTES_LIT("-");
 }
 
 bool cli_print_json(const struct weir_value *document)

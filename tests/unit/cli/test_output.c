@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/error.h"
 #include "cli/cli.h"
 
 static void test_L4_exit_codes_tell_failures_apart(void **state)
@@ -75,6 +76,57 @@ static void every_exit_code_is_explained(void **state)
     }
 }
 
+static enum weir_status run_full(struct arena *a, const struct cli_args *args,
+                                 struct weir_error *err)
+{
+    (void)args;
+    if (arena_alloc(a, 1024) == NULL) {
+        return error_set(err, WEIR_NO_MEMORY, "the test's arena is full");
+    }
+    return arena_alloc(a, 4096) == NULL ? WEIR_OK : error_set(err, WEIR_NOT_FOUND, "no limit");
+}
+
+static void a_command_runs_with_its_arena_and_its_failure_is_its_exit_code(void **state)
+{
+    struct cli_args args = {0};
+    (void)state;
+    assert_int_equal(cli_run(&args, 2048, run_full), 0);
+    assert_int_equal(cli_run(&args, 512, run_full), cli_exit_code(WEIR_NO_MEMORY));
+    assert_int_equal(cli_run(&args, 65536, run_full), cli_exit_code(WEIR_NOT_FOUND));
+}
+
+static void what_a_terminal_would_act_upon_is_shown_as_a_question_mark(void **state)
+{
+    char *shown = NULL;
+    size_t len = 0;
+    FILE *to = open_memstream(&shown, &len);
+    (void)state;
+    cli_print_clean(to, BYTES_LIT("a\033[31m\n\x7f\xc3\xbc~ \0z"));
+    assert_int_equal(fclose(to), 0);
+    assert_string_equal(shown, "a?[31m??\xc3\xbc~ ?z");
+    free(shown);
+}
+
+static void no_text_is_printed_well(void **state)
+{
+    (void)state;
+    assert_true(cli_print_text(NULL, 0));
+}
+
+static void a_member_that_is_no_text_is_shown_as_a_dash(void **state)
+{
+    struct arena *a = arena_new(65536);
+    struct weir_value *map = value_new_map(a, VALUE_PLAIN);
+    (void)state;
+    value_add_str(a, map, "text", BYTES_LIT("x"));
+    value_add_int(a, map, "number", 1);
+    assert_true(bytes_eq_str(cli_member(map, "text"), "x"));
+    assert_true(bytes_eq_str(cli_member(map, "number"), "-"));
+    assert_true(bytes_eq_str(cli_member(map, "none"), "-"));
+    assert_true(bytes_eq_str(cli_member(NULL, "text"), "-"));
+    arena_free(a);
+}
+
 static bool color(const char *wish, const char *no_color, const char *force)
 {
     static const struct cli_option option = {"color", 0, "auto|always|never", ""};
@@ -120,6 +172,10 @@ int main(void)
         cmocka_unit_test(test_L4_exit_codes_tell_failures_apart),
         cmocka_unit_test(no_failure_is_reported_as_success),
         cmocka_unit_test(every_exit_code_is_explained),
+        cmocka_unit_test(a_command_runs_with_its_arena_and_its_failure_is_its_exit_code),
+        cmocka_unit_test(what_a_terminal_would_act_upon_is_shown_as_a_question_mark),
+        cmocka_unit_test(no_text_is_printed_well),
+        cmocka_unit_test(a_member_that_is_no_text_is_shown_as_a_dash),
         cmocka_unit_test(colour_is_for_terminals_unless_told_otherwise),
         cmocka_unit_test(what_a_person_can_mend_has_a_hint),
     };
