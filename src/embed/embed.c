@@ -134,12 +134,24 @@ static void call_init(struct embed_call *call, struct embed_transport *t,
     }
 }
 
-/* From here on cancel reaches it; with NULL, no more. */
-static void publish(struct embed_transport *t, struct client_request *request,
-                    struct embed_call *call)
+/* The transport_state of a request that was cancelled while it had no call. */
+static const char cancelled_early;
+
+/* From here on cancel reaches the call; one that came before holds for it. */
+static void attach(struct embed_call *call)
 {
+    struct embed_transport *t = call->transport;
     pthread_mutex_lock(&t->mu);
-    request->transport_state = call;
+    call->cancelled = call->request->transport_state == &cancelled_early;
+    call->request->transport_state = call;
+    pthread_mutex_unlock(&t->mu);
+}
+
+static void detach(struct embed_call *call)
+{
+    struct embed_transport *t = call->transport;
+    pthread_mutex_lock(&t->mu);
+    call->request->transport_state = NULL;
     pthread_mutex_unlock(&t->mu);
 }
 
@@ -148,7 +160,9 @@ static void embed_cancel(struct client_transport *transport, struct client_reque
     struct embed_transport *t = (struct embed_transport *)transport;
     pthread_mutex_lock(&t->mu);
     struct embed_call *call = request->transport_state;
-    if (call != NULL) {
+    if (call == NULL) {
+        request->transport_state = (void *)&cancelled_early;
+    } else if (request->transport_state != &cancelled_early) {
         call->cancelled = true;
     }
     pthread_mutex_unlock(&t->mu);
@@ -189,12 +203,12 @@ static bool embed_call_sync(struct client_transport *transport, struct client_re
     call_init(&call, t, request);
     (void)pthread_mutex_init(&call.mu, NULL);
     (void)pthread_cond_init(&call.wake, NULL);
-    publish(t, request, &call);
+    attach(&call);
     do {
         run_to_end(&call);
     } while (wants_another_slice(&call));
     fill(&call);
-    publish(t, request, NULL);
+    detach(&call);
     (void)pthread_cond_destroy(&call.wake);
     (void)pthread_mutex_destroy(&call.mu);
     return true;
@@ -243,7 +257,7 @@ static void finish(struct embed_call *call)
     struct embed_transport *t = call->transport;
     struct client_request *request = call->request;
     fill(call);
-    publish(t, request, NULL);
+    detach(call);
     free(call);
     request->complete(request);
     pthread_mutex_lock(&t->mu);
@@ -281,7 +295,7 @@ static void embed_start(struct client_transport *transport, struct client_reques
     pthread_mutex_lock(&t->mu);
     t->under_way++;
     pthread_mutex_unlock(&t->mu);
-    publish(t, request, call);
+    attach(call);
     go_on(call, begin(call, false, wake_worker));
 }
 

@@ -3,7 +3,7 @@
  */
 #include "base/fault.h"
 #include "base/loop.h"
-#include "client/client.h"
+#include "client/client_internal.h"
 #include "weir/engine.h"
 
 #include <setjmp.h>
@@ -565,6 +565,35 @@ static void waiting_at_the_tip_can_be_cancelled(void **state)
     async_free(&a);
 }
 
+/* Closing may come between a call's beginning and its reaching the transport. */
+static void a_cancel_before_the_transport_has_the_call_holds_for_it(void **state)
+{
+    (void)state;
+    struct async a;
+    char json[2200];
+    async_open(&a);
+    tip_request(a.client, json, sizeof(json));
+    struct client_transport *transport = a.client->transport;
+    struct arena *arena = arena_new(1 << 20);
+    struct weir_value *document = NULL;
+    assert_int_equal(json_parse(arena, bytes_str(json), &document, NULL), WEIR_OK);
+    struct client_request request = {.operation = "GetRecords",
+                                     .document = document,
+                                     .arena = arena,
+                                     .wait_ms = 20000,
+                                     .client = a.client};
+    transport->ops->cancel(transport, &request);
+    transport->ops->cancel(transport, &request);
+    assert_true(transport->ops->call(transport, &request));
+    assert_int_equal(request.status, WEIR_CANCELLED);
+    request.wait_ms = 1; /* only for the one call */
+    assert_true(transport->ops->call(transport, &request));
+    assert_int_equal(request.status, WEIR_OK);
+    arena_free(arena);
+    weir_client_close(a.client);
+    async_free(&a);
+}
+
 static void closing_ends_waiting_calls(void **state)
 {
     (void)state;
@@ -669,6 +698,7 @@ int main(void)
         cmocka_unit_test(waiting_at_the_tip_ends_when_its_time_is_over),
         cmocka_unit_test(waiting_at_the_tip_sees_a_write),
         cmocka_unit_test(waiting_at_the_tip_can_be_cancelled),
+        cmocka_unit_test(a_cancel_before_the_transport_has_the_call_holds_for_it),
         cmocka_unit_test(closing_ends_waiting_calls),
         cmocka_unit_test(client_is_used_from_many_threads),
         cmocka_unit_test(failed_commit_leaves_a_write_unknown),
