@@ -40,3 +40,19 @@ class Terminal:
             pass
         os.close(self.ours)
         return self.child.wait(30)
+
+
+def shown(*words, env):
+    """What a command shows whose input and output are a terminal; it ends well."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(support.PROGRAM, [support.PROGRAM, *words], env)
+    text = b""
+    try:
+        while chunk := os.read(fd, 65536):
+            text += chunk
+    except OSError:  # the other end is closed
+        pass
+    os.close(fd)
+    assert os.waitpid(pid, 0)[1] == 0, text
+    return text.decode()

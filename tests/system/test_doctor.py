@@ -3,7 +3,6 @@
 import http.server
 import json
 import os
-import pty
 import shlex
 import socket
 import ssl
@@ -14,6 +13,7 @@ import time
 import pytest
 
 import support
+import terminal
 
 
 def examine(*words, code=0, **more):
@@ -337,32 +337,17 @@ def test_looking_at_a_store_does_not_make_it(tmp_path):
 # ---- how it looks ----
 
 
-def on_terminal(*words, env):
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execve(support.PROGRAM, [support.PROGRAM, *words], env)
-    text = b""
-    try:
-        while chunk := os.read(fd, 65536):
-            text += chunk
-    except OSError:
-        pass
-    os.close(fd)
-    os.waitpid(pid, 0)
-    return text.decode()
-
-
 def test_marks_and_colours_are_for_terminals_that_have_them():
     words = ["doctor", "--offline", "--endpoint-url", "memory:"]
     env = support.environment(LC_ALL="C.UTF-8", TERM="xterm")
-    shown = on_terminal(*words, env=env)
+    shown = terminal.shown(*words, env=env)
     assert "\u221a" in shown and "\033[32m" in shown
-    shown = on_terminal(*words, env=dict(env, NO_COLOR="1"))
+    shown = terminal.shown(*words, env=dict(env, NO_COLOR="1"))
     assert "\u221a" in shown and "\033" not in shown
-    assert "\033" in on_terminal(*words, "--color", "always", env=dict(env, NO_COLOR="1"))
-    assert "\033" not in on_terminal(*words, "--color=never", env=dict(env, CLICOLOR_FORCE="1"))
-    assert "\033" not in on_terminal(*words, env=dict(env, TERM="dumb"))
-    shown = on_terminal(*words, env=dict(env, LC_ALL="C"))
+    assert "\033" in terminal.shown(*words, "--color", "always", env=dict(env, NO_COLOR="1"))
+    assert "\033" not in terminal.shown(*words, "--color=never", env=dict(env, CLICOLOR_FORCE="1"))
+    assert "\033" not in terminal.shown(*words, env=dict(env, TERM="dumb"))
+    shown = terminal.shown(*words, env=dict(env, LC_ALL="C"))
     assert "  ok" in shown.replace("\033[32m", "") and "\u221a" not in shown
     piped = support.weir(*words).stdout.decode()
     assert "\033" not in piped and "\u221a" not in piped and "\n  ok  " in piped

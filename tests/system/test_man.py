@@ -3,13 +3,13 @@
 installed with the completions where the shells and man look."""
 import json
 import os
-import pty
 import re
 import subprocess
 
 import pytest
 
 import support
+import terminal
 
 
 def names_of_commands():
@@ -74,36 +74,15 @@ def test_a_page_by_its_command(pages):
 
 
 def test_on_a_terminal_man_shows_the_page():
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.environ.update(PAGER="cat", MANPAGER="cat", LC_ALL="C.UTF-8")
-        os.execv(support.PROGRAM, [support.PROGRAM, "man", "doctor"])
-    text = b""
-    try:
-        while chunk := os.read(fd, 65536):
-            text += chunk
-    except OSError:
-        pass
-    assert os.waitpid(pid, 0)[1] == 0
-    os.close(fd)
-    shown = re.sub(rb".\x08", b"", text)  # bold is written twice
-    assert b".TH" not in shown and b"DESCRIPTION" in shown, text
+    text = terminal.shown("man", "doctor",
+                          env=dict(os.environ, PAGER="cat", MANPAGER="cat", LC_ALL="C.UTF-8"))
+    shown = re.sub(r".\x08", "", text)  # bold is written twice
+    assert ".TH" not in shown and "DESCRIPTION" in shown, text
 
 
 def test_on_a_terminal_without_man_the_page_is_shown_as_it_is(tmp_path):
     (tmp_path / "sh").symlink_to("/bin/sh")
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execve(support.PROGRAM, [support.PROGRAM, "man", "doctor"], {"PATH": str(tmp_path)})
-    text = b""
-    try:
-        while chunk := os.read(fd, 65536):
-            text += chunk
-    except OSError:
-        pass
-    assert os.waitpid(pid, 0)[1] == 0
-    os.close(fd)
-    assert b".SH DESCRIPTION" in text
+    assert ".SH DESCRIPTION" in terminal.shown("man", "doctor", env={"PATH": str(tmp_path)})
 
 
 def test_pages_and_completions_are_installed(tmp_path):

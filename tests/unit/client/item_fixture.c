@@ -21,20 +21,9 @@ void item_fixture_open(struct fixture *f)
         "{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"}]}");
 }
 
-struct weir_item *item_of(const char *json)
-{
-    struct weir_item *item = NULL;
-    struct weir_error err = {0};
-    if (weir_item_from_json(WEIR_STR(json), &item, &err) != WEIR_OK) {
-        fail_msg("%s: %s", json, err.message);
-    }
-    return item;
-}
-
 struct weir_item *key_of(const char *pk, int64_t sk)
 {
-    struct weir_item *key = NULL;
-    assert_int_equal(weir_item_new(&key, NULL), WEIR_OK);
+    struct weir_item *key = new_item();
     (void)weir_item_set_string(key, WEIR_STR("pk"), WEIR_STR(pk));
     (void)weir_item_set_int64(key, WEIR_STR("sk"), sk);
     return key;
@@ -53,18 +42,6 @@ void put_many(struct fixture *f, const char *pk, uint32_t count)
         }
         weir_item_free(item);
     }
-}
-
-void assert_item(const struct weir_item *item, const char *json)
-{
-    char *text = NULL;
-    if (json == NULL || item == NULL) {
-        assert_true(json == NULL && item == NULL);
-        return;
-    }
-    assert_int_equal(weir_item_to_json(item, &text, NULL, NULL), WEIR_OK);
-    assert_string_equal(text, json);
-    weir_free(text);
 }
 
 int64_t int_of(const struct weir_item *item, const char *name)

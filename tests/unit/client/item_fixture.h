@@ -4,7 +4,7 @@
 
 /* Two tables and short ways to items, over every endpoint: see unit/support/fixture.h. */
 
-#include "client/item.h"
+#include "unit/client/item_text.h"
 #include "unit/support/fixture.h"
 
 /*
@@ -13,14 +13,10 @@
  */
 void item_fixture_open(struct fixture *f);
 
-/* An item of DynamoDB JSON; the caller's. */
-struct weir_item *item_of(const char *json);
 /* {"pk": S pk, "sk": N sk}, the caller's. */
 struct weir_item *key_of(const char *pk, int64_t sk);
 /* Puts `count` items under one partition key, sk 0 to count - 1, with n = sk and a tag. */
 void put_many(struct fixture *f, const char *pk, uint32_t count);
-/* Fails unless it is this item; NULL is no item. */
-void assert_item(const struct weir_item *item, const char *json);
 /* The number in an attribute. */
 int64_t int_of(const struct weir_item *item, const char *name);
 

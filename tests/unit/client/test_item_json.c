@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Items as text: document paths, JSON in both directions. */
+#include "unit/client/item_text.h"
+
 #include "base/env.h"
-#include "client/item.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,42 +11,6 @@
 #include <cmocka.h>
 
 #define DIGITS_38 "12345678901234567890123456789012345678"
-
-static struct weir_item *new_item(void)
-{
-    struct weir_item *item = NULL;
-    assert_int_equal(weir_item_new(&item, NULL), WEIR_OK);
-    return item;
-}
-
-static struct weir_item *typed(const char *json)
-{
-    struct weir_item *item = NULL;
-    struct weir_error err = {0};
-    if (weir_item_from_json(json, strlen(json), &item, &err) != WEIR_OK) {
-        fail_msg("%s: %s", json, err.message);
-    }
-    return item;
-}
-
-static void assert_typed(const struct weir_item *item, const char *json)
-{
-    char *text = NULL;
-    size_t len = 0;
-    struct weir_error err = {0};
-    if (weir_item_to_json(item, &text, &len, &err) != WEIR_OK) {
-        fail_msg("%s", err.message);
-    }
-    assert_string_equal(text, json);
-    assert_int_equal(len, strlen(json));
-    weir_free(text);
-}
-
-static void assert_text(const char *text, size_t len, const char *wanted)
-{
-    assert_int_equal(len, strlen(wanted));
-    assert_memory_equal(text, wanted, len);
-}
 
 /* ---- paths ----------------------------------------------------------------------------------- */
 
@@ -88,10 +53,10 @@ static void paths_lead_to_values(void **state)
     };
     (void)state;
     struct weir_item *item =
-        typed("{\"address\":{\"M\":{\"city\":{\"S\":\"C\"},\"lines\":{\"L\":[{\"S\":\"one\"},"
-              "{\"S\":\"two\"}]}}},\"a.b\":{\"S\":\"dot\"},\"a[0]\":{\"S\":\"bracket\"},"
-              "\"a\\\\\":{\"S\":\"backslash\"},\"plain\":{\"S\":\"p\"},\"tags\":{\"SS\":[\"t\"]},"
-              "\"grid\":{\"L\":[{\"L\":[{\"NULL\":true},{\"S\":\"cell\"}]}]}}");
+        item_of("{\"address\":{\"M\":{\"city\":{\"S\":\"C\"},\"lines\":{\"L\":[{\"S\":\"one\"},"
+                "{\"S\":\"two\"}]}}},\"a.b\":{\"S\":\"dot\"},\"a[0]\":{\"S\":\"bracket\"},"
+                "\"a\\\\\":{\"S\":\"backslash\"},\"plain\":{\"S\":\"p\"},\"tags\":{\"SS\":[\"t\"]},"
+                "\"grid\":{\"L\":[{\"L\":[{\"NULL\":true},{\"S\":\"cell\"}]}]}}");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct weir_value *value = NULL;
         const char *text = NULL;
@@ -122,9 +87,9 @@ static void plain_json_keeps_every_digit(void **state)
     assert_int_equal(weir_item_from_plain_json(json, strlen(json), &item, &err), WEIR_OK);
     assert_int_equal(weir_item_to_plain_json(item, &text, &len, &err), WEIR_OK);
     assert_text(text, len, json);
-    assert_typed(item,
-                 "{\"b\":{\"B\":\"AP8=\"},\"n\":{\"N\":\"" DIGITS_38 "\"},\"pk\":{\"S\":\"x\"},"
-                 "\"s\":{\"NS\":[\"1\",\"2\"]},\"tenth\":{\"N\":\"0.1\"}}");
+    assert_item(item,
+                "{\"b\":{\"B\":\"AP8=\"},\"n\":{\"N\":\"" DIGITS_38 "\"},\"pk\":{\"S\":\"x\"},"
+                "\"s\":{\"NS\":[\"1\",\"2\"]},\"tenth\":{\"N\":\"0.1\"}}");
     weir_free(text);
     weir_item_free(item);
 }

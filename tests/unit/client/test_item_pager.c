@@ -167,13 +167,14 @@ static void resume_after(struct fixture *f, struct weir_page_options options, ui
     for (uint32_t i = 0; i < before; i++) {
         assert_int_equal(int_of(next(f, pager), "sk"), i);
     }
-    enum weir_status status = weir_pager_token(pager, &token, &len, &f->err);
-    if (status == WEIR_NOT_FOUND) {
-        assert_true(before == COUNT);
+    /* Of a full page the service does not know that it is the last. */
+    bool ended = before == COUNT && (options.page_items == 0 || COUNT % options.page_items != 0);
+    assert_int_equal(weir_pager_token(pager, &token, &len, &f->err),
+                     ended ? WEIR_NOT_FOUND : WEIR_OK);
+    if (ended) {
         weir_pager_close(pager);
         return;
     }
-    assert_int_equal(status, WEIR_OK);
     assert_int_equal(len, strlen(token));
     assert_true((len == 0) == (before == 0));
     weir_pager_close(pager);
@@ -328,7 +329,7 @@ static void capacity_is_summed_over_pages(void **state)
     struct weir_pager *pager = query(&f, &o.options);
     assert_rest(&f, pager, 0, 1, COUNT);
     weir_pager_close(pager);
-    assert_true(capacity.read_units >= 4);
+    assert_true(capacity.read_units == 5); /* the last page is empty */
     weir_item_free(o.values);
     fixture_close(&f);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Items built and read: every type, sticky errors, limits, copies. */
-#include "client/item.h"
+#include "unit/client/item_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,49 +10,14 @@
 
 #define DIGITS_38 "12345678901234567890123456789012345678"
 
-static struct weir_item *new_item(void)
-{
-    struct weir_item *item = NULL;
-    assert_int_equal(weir_item_new(&item, NULL), WEIR_OK);
-    return item;
-}
-
-static struct weir_item *typed(const char *json)
-{
-    struct weir_item *item = NULL;
-    struct weir_error err = {0};
-    if (weir_item_from_json(json, strlen(json), &item, &err) != WEIR_OK) {
-        fail_msg("%s: %s", json, err.message);
-    }
-    return item;
-}
-
-static void assert_typed(const struct weir_item *item, const char *json)
-{
-    char *text = NULL;
-    size_t len = 0;
-    struct weir_error err = {0};
-    if (weir_item_to_json(item, &text, &len, &err) != WEIR_OK) {
-        fail_msg("%s", err.message);
-    }
-    assert_string_equal(text, json);
-    assert_int_equal(len, strlen(json));
-    weir_free(text);
-}
-
-static void assert_text(const char *text, size_t len, const char *wanted)
-{
-    assert_int_equal(len, strlen(wanted));
-    assert_memory_equal(text, wanted, len);
-}
-
 /* ---- building and reading -------------------------------------------------------------------- */
 
-static void fill_all(struct weir_item *item)
+static struct weir_item *item_of_all_types(void)
 {
     static const struct weir_text tags[] = {{"b", 1}, {"a", 1}};
     static const struct weir_text primes[] = {{"10", 2}, {"2", 1}, {"3.0", 3}};
     static const struct weir_text blobs[] = {{"\xff", 1}, {"\0\1", 2}};
+    struct weir_item *item = new_item();
     (void)weir_item_set_string(item, WEIR_STR("s"), WEIR_STR("text"));
     (void)weir_item_set_number(item, WEIR_STR("n"), WEIR_STR("-012.50e1"));
     (void)weir_item_set_binary(item, WEIR_STR("b"), "\0\xff", 2);
@@ -69,6 +34,7 @@ static void fill_all(struct weir_item *item)
     (void)weir_item_end(item);
     (void)weir_item_end(item);
     (void)weir_item_end(item);
+    return item;
 }
 
 #define ALL_JSON                                                                         \
@@ -81,12 +47,11 @@ static void fill_all(struct weir_item *item)
 static void all_ten_types_are_built_and_written(void **state)
 {
     (void)state;
-    struct weir_item *item = new_item();
-    fill_all(item);
+    struct weir_item *item = item_of_all_types();
     assert_int_equal(weir_item_status(item, NULL), WEIR_OK);
-    assert_typed(item, ALL_JSON);
+    assert_item(item, ALL_JSON);
     assert_int_equal(weir_item_count(item), 9);
-    struct weir_item *back = typed(ALL_JSON);
+    struct weir_item *back = item_of(ALL_JSON);
     assert_int_equal(weir_item_equal(item, back), 1);
     weir_item_free(back);
     weir_item_free(item);
@@ -95,7 +60,7 @@ static void all_ten_types_are_built_and_written(void **state)
 static void getters_give_what_was_set(void **state)
 {
     (void)state;
-    struct weir_item *item = new_item();
+    struct weir_item *item = item_of_all_types();
     struct weir_error err = {0};
     const char *text = NULL;
     const void *bytes = NULL;
@@ -103,7 +68,6 @@ static void getters_give_what_was_set(void **state)
     int32_t truth = 0;
     int64_t integer = 0;
     uint64_t natural = 0;
-    fill_all(item);
     assert_int_equal(weir_item_get_string(item, WEIR_STR("s"), &text, &len, &err), WEIR_OK);
     assert_text(text, len, "text");
     assert_int_equal(weir_item_get_number(item, WEIR_STR("n"), &text, &len, &err), WEIR_OK);
@@ -130,7 +94,7 @@ static void getters_give_what_was_set(void **state)
 static void getters_check_the_type_and_name_the_attribute(void **state)
 {
     (void)state;
-    struct weir_item *item = new_item();
+    struct weir_item *item = item_of_all_types();
     struct weir_error err = {0};
     const char *text = "untouched";
     const void *bytes = NULL;
@@ -138,7 +102,6 @@ static void getters_check_the_type_and_name_the_attribute(void **state)
     int32_t truth = 5;
     int64_t integer = 5;
     uint64_t natural = 5;
-    fill_all(item);
     assert_int_equal(weir_item_get_string(item, WEIR_STR("n"), &text, &len, &err),
                      WEIR_INVALID_ARGUMENT);
     assert_string_equal(err.message,
@@ -163,7 +126,7 @@ static void fraction_is_no_integer_and_is_not_rounded(void **state)
 {
     (void)state;
     struct weir_item *item =
-        typed("{\"n\":{\"N\":\"1.5\"},\"big\":{\"N\":\"18446744073709551616\"}}");
+        item_of("{\"n\":{\"N\":\"1.5\"},\"big\":{\"N\":\"18446744073709551616\"}}");
     int64_t integer = 0;
     uint64_t natural = 0;
     assert_int_equal(weir_item_get_int64(item, WEIR_STR("n"), &integer, NULL), WEIR_TOO_LARGE);
@@ -193,10 +156,9 @@ static void attributes_are_in_the_byte_order_of_their_names(void **state)
 static void values_are_walked_without_names(void **state)
 {
     (void)state;
-    struct weir_item *item = new_item();
+    struct weir_item *item = item_of_all_types();
     const char *text = NULL;
     size_t len = 0;
-    fill_all(item);
     const struct weir_value *set = weir_item_get(item, WEIR_STR("ns"));
     assert_int_equal(weir_value_type(set), WEIR_TYPE_NUMBER_SET);
     assert_int_equal(weir_value_count(set), 3);
@@ -226,12 +188,12 @@ static void setting_again_replaces_and_removing_takes_away(void **state)
     (void)weir_item_set_string(item, WEIR_STR("a"), WEIR_STR("x"));
     (void)weir_item_set_null(item, WEIR_STR("b"));
     (void)weir_item_set_int64(item, WEIR_STR("a"), 1);
-    assert_typed(item, "{\"a\":{\"N\":\"1\"},\"b\":{\"NULL\":true}}");
+    assert_item(item, "{\"a\":{\"N\":\"1\"},\"b\":{\"NULL\":true}}");
     assert_int_equal(weir_item_remove(item, WEIR_STR("a")), WEIR_OK);
     assert_int_equal(weir_item_remove(item, WEIR_STR("a")), WEIR_OK);
-    assert_typed(item, "{\"b\":{\"NULL\":true}}");
+    assert_item(item, "{\"b\":{\"NULL\":true}}");
     weir_item_clear(item);
-    assert_typed(item, "{}");
+    assert_item(item, "{}");
     weir_item_free(item);
 }
 
@@ -425,8 +387,8 @@ static void empty_texts_may_have_no_address(void **state)
     (void)weir_item_set_string_set(item, WEIR_STR("ss"), &empty, 1);
     (void)weir_item_set_binary_set(item, WEIR_STR("bs"), &empty, 1);
     (void)weir_item_remove(item, NULL, 0);
-    assert_typed(item, "{\"b\":{\"B\":\"\"},\"bs\":{\"BS\":[\"\"]},\"s\":{\"S\":\"\"},"
-                       "\"ss\":{\"SS\":[\"\"]}}");
+    assert_item(item, "{\"b\":{\"B\":\"\"},\"bs\":{\"BS\":[\"\"]},\"s\":{\"S\":\"\"},"
+                      "\"ss\":{\"SS\":[\"\"]}}");
     assert_null(weir_item_get(item, NULL, 0));
     assert_int_equal(weir_item_find(item, NULL, 0, &value, &err), WEIR_INVALID_ARGUMENT);
     assert_int_equal(weir_item_set_number(item, WEIR_STR("n"), NULL, 0), WEIR_VALIDATION);
@@ -468,7 +430,7 @@ static void open_map_keeps_the_item_from_being_used(void **state)
     assert_int_equal(weir_item_to_json(item, &json, NULL, &err), WEIR_INVALID_ARGUMENT);
     assert_non_null(strstr(err.message, "weir_item_end"));
     (void)weir_item_end(item);
-    assert_typed(item, "{\"m\":{\"M\":{}}}");
+    assert_item(item, "{\"m\":{\"M\":{}}}");
     weir_item_free(item);
 }
 
@@ -491,9 +453,8 @@ static void size_is_counted_as_dynamodb_counts_it(void **state)
 static void copy_is_equal_and_stands_alone(void **state)
 {
     (void)state;
-    struct weir_item *item = new_item();
+    struct weir_item *item = item_of_all_types();
     struct weir_item *copy = NULL;
-    fill_all(item);
     assert_int_equal(weir_item_copy(item, &copy, NULL), WEIR_OK);
     assert_int_equal(weir_item_equal(item, copy), 1);
     assert_int_equal(
@@ -503,7 +464,7 @@ static void copy_is_equal_and_stands_alone(void **state)
     assert_int_equal(weir_item_equal(item, copy), 0);
     weir_item_free(item);
     assert_int_equal(weir_item_remove(copy, WEIR_STR("extra")), WEIR_OK);
-    assert_typed(copy, ALL_JSON);
+    assert_item(copy, ALL_JSON);
     assert_int_equal(weir_item_equal(copy, NULL), 0);
     weir_item_free(copy);
 }
@@ -511,11 +472,11 @@ static void copy_is_equal_and_stands_alone(void **state)
 static void item_may_become_a_map_of_another(void **state)
 {
     (void)state;
-    struct weir_item *inner = typed("{\"a\":{\"N\":\"1\"}}");
+    struct weir_item *inner = item_of("{\"a\":{\"N\":\"1\"}}");
     struct weir_item *outer = new_item();
     (void)weir_item_set_value(outer, WEIR_STR("m"), weir_item_value(inner));
     weir_item_free(inner);
-    assert_typed(outer, "{\"m\":{\"M\":{\"a\":{\"N\":\"1\"}}}}");
+    assert_item(outer, "{\"m\":{\"M\":{\"a\":{\"N\":\"1\"}}}}");
     weir_item_free(outer);
 }
 

@@ -37,7 +37,7 @@ static void cache_holds_its_bound_under_any_number_of_ids(void **state)
         (void)snprintf(message, sizeof(message), "m-%u", i);
         dedup_cache_add(cache, bytes("w"), bytes(message), 0);
         assert_true(dedup_cache_knows(cache, bytes("w"), bytes(message), 1));
-        assert_in_range(dedup_cache_count(cache), 1, 100);
+        assert_int_equal(dedup_cache_count(cache), i < 100 ? i + 1 : 100);
     }
     for (unsigned i = 0; i < 5000; i++) {
         (void)snprintf(message, sizeof(message), "m-%u", i);

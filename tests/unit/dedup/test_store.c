@@ -147,18 +147,25 @@ static enum weir_status run(void *arg, struct weir_error *err)
     return work->status;
 }
 
+/* Delivers message "m" of the worker to `run`; fails the test unless it ends so. */
+static void deliver(struct work *work, const char *worker, enum weir_status wanted,
+                    enum weir_handled wanted_handled)
+{
+    struct weir_dedup_id id = id_of(worker, "m");
+    enum weir_handled handled = 0;
+    assert_int_equal(weir_dedup_handle(work->f->dedup, &id, run, work, &handled, &work->f->err),
+                     wanted);
+    assert_int_equal(handled, wanted_handled);
+}
+
 static void test_H2_second_delivery_is_acknowledged_without_running(void **state)
 {
     (void)state;
     struct fixture f;
     dedup_fixture_open(&f);
     struct work work = {.f = &f};
-    struct weir_dedup_id id = id_of("w", "m");
-    enum weir_handled handled = 0;
-    assert_status(weir_dedup_handle(f.dedup, &id, run, &work, &handled, &f.err), WEIR_OK);
-    assert_int_equal(handled, WEIR_HANDLED_RUN);
-    assert_status(weir_dedup_handle(f.dedup, &id, run, &work, &handled, &f.err), WEIR_OK);
-    assert_int_equal(handled, WEIR_HANDLED_DUPLICATE);
+    deliver(&work, "w", WEIR_OK, WEIR_HANDLED_RUN);
+    deliver(&work, "w", WEIR_OK, WEIR_HANDLED_DUPLICATE);
     assert_int_equal(work.runs, 1);
     dedup_fixture_close(&f);
 }
@@ -169,12 +176,9 @@ static void test_H2_group_that_is_checked_is_the_group_that_is_committed(void **
     struct fixture f;
     dedup_fixture_open(&f);
     struct work work = {.f = &f};
-    enum weir_handled handled = 0;
     const char *groups[] = {"a", "b"};
     for (unsigned i = 0; i < 2; i++) {
-        struct weir_dedup_id id = id_of(groups[i], "m");
-        assert_status(weir_dedup_handle(f.dedup, &id, run, &work, &handled, &f.err), WEIR_OK);
-        assert_int_equal(handled, WEIR_HANDLED_RUN);
+        deliver(&work, groups[i], WEIR_OK, WEIR_HANDLED_RUN);
         assert_non_null(fixture_row(&f, groups[i], "m"));
         assert_int_equal(fixture_count(&f, TABLE), i + 1);
     }
@@ -188,20 +192,14 @@ static void test_H2_handler_that_fails_is_not_committed_and_not_acknowledged(voi
     struct fixture f;
     dedup_fixture_open(&f);
     struct work work = {.f = &f, .status = WEIR_SINK_REJECTED, .text = "no stock"};
-    struct weir_dedup_id id = id_of("w", "m");
-    enum weir_handled handled = 0;
-    assert_status(weir_dedup_handle(f.dedup, &id, run, &work, &handled, &f.err),
-                  WEIR_SINK_REJECTED);
+    deliver(&work, "w", WEIR_SINK_REJECTED, 0);
     assert_string_equal(f.err.message, "the handler: no stock");
-    assert_int_equal(handled, 0);
     assert_int_equal(fixture_count(&f, TABLE), 0);
     work.text = NULL;
-    assert_status(weir_dedup_handle(f.dedup, &id, run, &work, &handled, &f.err),
-                  WEIR_SINK_REJECTED);
+    deliver(&work, "w", WEIR_SINK_REJECTED, 0);
     assert_int_equal(f.err.status, WEIR_SINK_REJECTED);
     work.status = WEIR_OK;
-    assert_status(weir_dedup_handle(f.dedup, &id, run, &work, &handled, &f.err), WEIR_OK);
-    assert_int_equal(handled, WEIR_HANDLED_RUN);
+    deliver(&work, "w", WEIR_OK, WEIR_HANDLED_RUN);
     assert_int_equal(work.runs, 3);
     dedup_fixture_close(&f);
 }
@@ -212,13 +210,9 @@ static void test_H2_store_that_cannot_be_read_leaves_the_message_unacknowledged(
     struct fixture f;
     dedup_fixture_open(&f);
     struct work work = {.f = &f};
-    struct weir_dedup_id id = id_of("w", "m");
-    enum weir_handled handled = 0;
     (void)fixture_call(&f, "DeleteTable", "{\"TableName\":\"" TABLE "\"}");
-    assert_status(weir_dedup_handle(f.dedup, &id, run, &work, &handled, &f.err),
-                  WEIR_RESOURCE_NOT_FOUND);
+    deliver(&work, "w", WEIR_RESOURCE_NOT_FOUND, 0);
     assert_int_equal(work.runs, 0);
-    assert_int_equal(handled, 0);
     dedup_fixture_close(&f);
 }
 
@@ -228,10 +222,7 @@ static void test_H2_commit_that_fails_after_the_handler_is_reported_and_acknowle
     struct fixture f;
     dedup_fixture_open(&f);
     struct work work = {.f = &f, .drop_table = TABLE};
-    struct weir_dedup_id id = id_of("w", "m");
-    enum weir_handled handled = 0;
-    assert_status(weir_dedup_handle(f.dedup, &id, run, &work, &handled, &f.err), WEIR_OK);
-    assert_int_equal(handled, WEIR_HANDLED_NOT_COMMITTED);
+    deliver(&work, "w", WEIR_OK, WEIR_HANDLED_NOT_COMMITTED);
     assert_int_equal(f.err.status, WEIR_RESOURCE_NOT_FOUND);
     assert_int_equal(work.runs, 1);
     dedup_fixture_close(&f);

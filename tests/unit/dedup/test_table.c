@@ -3,41 +3,17 @@
  * store cannot be used. */
 #include "unit/dedup/dedup_fixture.h"
 
-#include <pthread.h>
-
 #include "outbox/outbox_store.h"
-
-static void assert_text(const struct weir_value *map, const char *name, const char *wanted)
-{
-    const struct weir_value *member = value_get(map, name);
-    if (member == NULL || !bytes_eq_str(member->u.bytes, wanted)) {
-        fail_msg("%s is not %s", name, wanted);
-    }
-}
 
 static void test_A1_table_has_its_keys_billing_and_ttl(void **state)
 {
     (void)state;
     struct fixture f;
     dedup_fixture_open(&f);
-    const struct weir_value *table =
-        value_get(fixture_call(&f, "DescribeTable", "{\"TableName\":\"" TABLE "\"}"), "Table");
-    const struct weir_value *schema = value_get(table, "KeySchema");
-    const struct weir_value *definitions = value_get(table, "AttributeDefinitions");
-    assert_int_equal(schema->u.list.count, 2);
-    assert_text(&schema->u.list.at[0], "AttributeName", "worker_id");
-    assert_text(&schema->u.list.at[0], "KeyType", "HASH");
-    assert_text(&schema->u.list.at[1], "AttributeName", "message_id");
-    assert_text(&schema->u.list.at[1], "KeyType", "RANGE");
-    assert_int_equal(definitions->u.list.count, 2); /* the keys alone */
-    assert_text(&definitions->u.list.at[0], "AttributeType", "S");
-    assert_text(&definitions->u.list.at[1], "AttributeType", "S");
-    assert_text(value_get(table, "BillingModeSummary"), "BillingMode", "PAY_PER_REQUEST");
-    const struct weir_value *ttl =
-        value_get(fixture_call(&f, "DescribeTimeToLive", "{\"TableName\":\"" TABLE "\"}"),
-                  "TimeToLiveDescription");
-    assert_text(ttl, "AttributeName", "expires_at");
-    assert_true(bytes_starts_with(value_get(ttl, "TimeToLiveStatus")->u.bytes, BYTES_LIT("ENABL")));
+    const struct weir_value *table = fixture_table(&f, TABLE);
+    assert_keys_alone(table, "worker_id", "message_id");
+    assert_member(value_get(table, "BillingModeSummary"), "BillingMode", "PAY_PER_REQUEST");
+    assert_true(fixture_has_ttl(&f, TABLE, "expires_at"));
     dedup_fixture_close(&f);
 }
 
@@ -71,21 +47,14 @@ static void test_A3_missing_table_with_creation_off(void **state)
     dedup_fixture_close(&f);
 }
 
-struct opening {
-    struct weir_client *client;
-    enum weir_status status;
-    struct weir_error err;
-};
-
-static void *open_one(void *arg)
+static enum weir_status open_shared(struct weir_client *client, struct weir_error *err)
 {
-    struct opening *opening = arg;
     struct weir_dedup *dedup = NULL;
     struct weir_dedup_options options = WEIR_DEDUP_OPTIONS_INIT;
     options.table = "shared";
-    opening->status = weir_dedup_open(opening->client, &options, &dedup, &opening->err);
+    enum weir_status status = weir_dedup_open(client, &options, &dedup, err);
     weir_dedup_close(dedup);
-    return NULL;
+    return status;
 }
 
 static void test_A3_instances_that_start_at_once_all_succeed(void **state)
@@ -93,20 +62,7 @@ static void test_A3_instances_that_start_at_once_all_succeed(void **state)
     (void)state;
     struct fixture f;
     dedup_fixture_open(&f);
-    struct opening openings[4] = {0};
-    pthread_t threads[4];
-    for (int i = 0; i < 4; i++) {
-        openings[i].client = f.client;
-        assert_int_equal(pthread_create(&threads[i], NULL, open_one, &openings[i]), 0);
-    }
-    for (int i = 0; i < 4; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    }
-    for (int i = 0; i < 4; i++) {
-        if (openings[i].status != WEIR_OK) {
-            fail_msg("%s", openings[i].err.message);
-        }
-    }
+    fixture_open_at_once(&f, open_shared);
     dedup_fixture_close(&f);
 }
 

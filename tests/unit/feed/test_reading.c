@@ -95,12 +95,10 @@ static void an_iterator_that_expires_before_the_first_record_loses_nothing(void 
     harness_close(h);
 }
 
-/* M3: what a person needs to find the place. */
-static void test_M3_a_gap_names_table_shard_and_sequence(void **state)
+/* Ten records are read; the feed that goes on finds the fifth of ten more at the beginning. */
+static void read_into_a_gap(struct harness *h)
 {
-    struct harness *h = *state;
     struct fake_shard *shard = fake_add_shard("shardId-a", NULL);
-    char place[128];
     fake_add_records(shard, 0, 10);
     harness_open(h);
     run_until_seen(h, 10);
@@ -109,6 +107,14 @@ static void test_M3_a_gap_names_table_shard_and_sequence(void **state)
     shard->trimmed = shard->records[14].number;
     harness_open(h);
     run_until(h, saw_failure);
+}
+
+/* M3: what a person needs to find the place. */
+static void test_M3_a_gap_names_table_shard_and_sequence(void **state)
+{
+    struct harness *h = *state;
+    char place[128];
+    read_into_a_gap(h);
     (void)snprintf(place, sizeof(place),
                    "table orders, shard shardId-a, after %s: ", stored(h, "p", "shardId-a"));
     if (strstr(h->failure_error.message, place) == NULL) {
@@ -120,15 +126,7 @@ static void test_M3_a_gap_names_table_shard_and_sequence(void **state)
 static void test_E7_a_trimmed_position_is_a_named_gap(void **state)
 {
     struct harness *h = *state;
-    struct fake_shard *shard = fake_add_shard("shardId-a", NULL);
-    fake_add_records(shard, 0, 10);
-    harness_open(h);
-    run_until_seen(h, 10);
-    harness_close(h);
-    fake_add_records(shard, 10, 10);
-    shard->trimmed = shard->records[14].number;
-    harness_open(h);
-    run_until(h, saw_failure);
+    read_into_a_gap(h);
     assert_int_equal(h->failure, WEIR_GAP);
     assert_non_null(strstr(h->failure_error.message, "shardId-a"));
     assert_int_equal(figures(h).gaps, 1);
@@ -191,7 +189,7 @@ static void throttling_and_lost_connections_are_waited_out(void **state)
     harness_open(h);
     run_until_seen(h, 4);
     assert_values(h, 0, 0, 4);
-    assert_true(figures(h).retries >= 4);
+    assert_int_equal(figures(h).retries, 3 / 2 + (4 + 4) / 2); /* the client makes two attempts */
     assert_int_equal(h->failures, 0);
     harness_close(h);
 }

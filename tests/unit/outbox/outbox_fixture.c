@@ -56,6 +56,29 @@ void fixture_mark(struct fixture *f, struct weir_outbox *outbox, const char *key
     must(f, "marking", weir_outbox_mark(outbox, key, strlen(key), id, strlen(id), &f->err));
 }
 
+struct weir_message full_message_of(const char *key, const char *id)
+{
+    struct weir_message message = message_of(key, id);
+    message.content_type = text("application/json");
+    message.destination = text("orders");
+    message.aggregate_id = text(key);
+    message.aggregate_type = text("order");
+    message.correlation_id = text("c");
+    message.causation_id = text("d");
+    message.traceparent = text("00-x");
+    message.tracestate = text("y=1");
+    message.created_at_ms = 1700000000123;
+    return message;
+}
+
+void fixture_assert_texts(struct fixture *f, const struct weir_value *row,
+                          const char *const (*wanted)[2], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(fixture_text(f, row, wanted[i][0]), wanted[i][1]);
+    }
+}
+
 static const struct weir_value *parsed(struct fixture *f, char *json, size_t len)
 {
     struct weir_value *document = NULL;

@@ -24,6 +24,11 @@ const struct weir_value *fixture_row_of(struct fixture *f, const struct weir_out
 void fixture_add(struct fixture *f, struct weir_outbox *outbox, const char *key, const char *id,
                  int64_t created_ms);
 void fixture_mark(struct fixture *f, struct weir_outbox *outbox, const char *key, const char *id);
+/* A message with every optional text but headers, and its time 2023-11-14T22:13:20.123Z. */
+struct weir_message full_message_of(const char *key, const char *id);
+/* Fails the test unless the row has these attributes: name and text. */
+void fixture_assert_texts(struct fixture *f, const struct weir_value *row,
+                          const char *const (*wanted)[2], size_t count);
 /* One page of pending messages; *token is replaced by the page's own, NULL at the end. */
 const struct weir_value *fixture_pending(struct fixture *f, struct weir_outbox *outbox,
                                          const char *key, uint32_t limit, const char **token);

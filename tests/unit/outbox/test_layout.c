@@ -227,17 +227,8 @@ static void test_B1_by_message_stores_every_field(void **state)
     fixture_open(&f);
     struct weir_outbox_options options = by_message();
     struct weir_outbox *outbox = fixture_outbox(&f, &options);
-    struct weir_message message = message_of("order-1", "m-1");
+    struct weir_message message = full_message_of("order-1", "m-1");
     message.headers = text("{\"X-Trace\":\"a\",\"x-trace\":\"b\"}");
-    message.content_type = text("application/json");
-    message.destination = text("orders");
-    message.aggregate_id = text("order-1");
-    message.aggregate_type = text("order");
-    message.correlation_id = text("c");
-    message.causation_id = text("d");
-    message.traceparent = text("00-x");
-    message.tracestate = text("y=1");
-    message.created_at_ms = 1700000000123;
     message.sequence = 7;
     assert_status(weir_outbox_add(outbox, &message, NULL, &f.err), WEIR_OK);
     const struct weir_value *row = fixture_message(&f, "outbox", "m-1");
@@ -260,9 +251,7 @@ static void test_B1_by_message_stores_every_field(void **state)
         {"Sequence", "7"},
     };
     size_t count = sizeof(wanted) / sizeof(wanted[0]);
-    for (size_t i = 0; i < count; i++) {
-        assert_string_equal(fixture_text(&f, row, wanted[i][0]), wanted[i][1]);
-    }
+    fixture_assert_texts(&f, row, wanted, count);
     assert_false(value_get(row, "IsDispatched")->truth);
     assert_int_equal(row->u.map.count, count + 1);
     struct outbox_message back;

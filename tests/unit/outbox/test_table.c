@@ -2,53 +2,12 @@
 /* The outbox's table: its shape, who makes it, and what is said when it cannot be used. */
 #include "unit/outbox/outbox_fixture.h"
 
-#include <pthread.h>
-
-static const struct weir_value *table_of(struct fixture *f, const char *name)
-{
-    char *json = arena_printf(f->arena, "{\"TableName\":\"%s\"}", name);
-    return value_get(fixture_call(f, "DescribeTable", json), "Table");
-}
-
-static void assert_text(const struct weir_value *map, const char *name, const char *wanted)
-{
-    const struct weir_value *member = value_get(map, name);
-    if (member == NULL || !bytes_eq_str(member->u.bytes, wanted)) {
-        fail_msg("%s is not %s", name, wanted);
-    }
-}
-
-static void assert_keys(const struct weir_value *table, const char *partition, const char *sort)
-{
-    const struct weir_value *schema = value_get(table, "KeySchema");
-    assert_int_equal(schema->u.list.count, 2);
-    assert_text(&schema->u.list.at[0], "AttributeName", partition);
-    assert_text(&schema->u.list.at[0], "KeyType", "HASH");
-    assert_text(&schema->u.list.at[1], "AttributeName", sort);
-    assert_text(&schema->u.list.at[1], "KeyType", "RANGE");
-    const struct weir_value *definitions = value_get(table, "AttributeDefinitions");
-    assert_int_equal(definitions->u.list.count, 2);
-    assert_text(&definitions->u.list.at[0], "AttributeType", "S");
-    assert_text(&definitions->u.list.at[1], "AttributeType", "S");
-}
-
-static const struct weir_value *ttl_of(struct fixture *f, const char *table)
-{
-    char *json = arena_printf(f->arena, "{\"TableName\":\"%s\"}", table);
-    return value_get(fixture_call(f, "DescribeTimeToLive", json), "TimeToLiveDescription");
-}
-
-static bool ttl_is_on(struct fixture *f, const char *table, const char *attribute)
-{
-    const struct weir_value *name = value_get(ttl_of(f, table), "AttributeName");
-    const struct weir_value *status = value_get(ttl_of(f, table), "TimeToLiveStatus");
-    return name != NULL && bytes_eq_str(name->u.bytes, attribute) &&
-           (bytes_eq_str(status->u.bytes, "ENABLED") || bytes_eq_str(status->u.bytes, "ENABLING"));
-}
-
 static bool ttl_is_off(struct fixture *f, const char *table)
 {
-    return bytes_eq_str(value_get(ttl_of(f, table), "TimeToLiveStatus")->u.bytes, "DISABLED");
+    char *json = arena_printf(f->arena, "{\"TableName\":\"%s\"}", table);
+    const struct weir_value *ttl =
+        value_get(fixture_call(f, "DescribeTimeToLive", json), "TimeToLiveDescription");
+    return bytes_eq_str(value_get(ttl, "TimeToLiveStatus")->u.bytes, "DISABLED");
 }
 
 static void test_A2_default_table(void **state)
@@ -57,12 +16,12 @@ static void test_A2_default_table(void **state)
     struct fixture f;
     fixture_open(&f);
     struct weir_outbox *outbox = fixture_outbox(&f, NULL);
-    const struct weir_value *table = table_of(&f, "outbox");
-    assert_keys(table, "pk", "sk");
-    assert_text(value_get(table, "BillingModeSummary"), "BillingMode", "PAY_PER_REQUEST");
-    assert_text(value_get(table, "StreamSpecification"), "StreamViewType", "NEW_AND_OLD_IMAGES");
+    const struct weir_value *table = fixture_table(&f, "outbox");
+    assert_keys_alone(table, "pk", "sk");
+    assert_member(value_get(table, "BillingModeSummary"), "BillingMode", "PAY_PER_REQUEST");
+    assert_member(value_get(table, "StreamSpecification"), "StreamViewType", "NEW_AND_OLD_IMAGES");
     assert_true(value_get(value_get(table, "StreamSpecification"), "StreamEnabled")->truth);
-    assert_true(ttl_is_on(&f, "outbox", "ttl"));
+    assert_true(fixture_has_ttl(&f, "outbox", "ttl"));
     weir_outbox_close(outbox);
     fixture_close(&f);
 }
@@ -79,8 +38,8 @@ static void test_A2_custom_names_without_stream_and_retention(void **state)
     options.no_stream = 1;
     options.retention_s = -1;
     struct weir_outbox *outbox = fixture_outbox(&f, &options);
-    const struct weir_value *table = table_of(&f, "events");
-    assert_keys(table, "worker_id", "message_id");
+    const struct weir_value *table = fixture_table(&f, "events");
+    assert_keys_alone(table, "worker_id", "message_id");
     assert_null(value_get(table, "StreamSpecification"));
     assert_null(value_get(table, "LatestStreamArn"));
     assert_true(ttl_is_off(&f, "events"));
@@ -104,7 +63,7 @@ static void test_A2_ttl_is_turned_on_for_a_table_that_existed_without(void **sta
     options.ttl_name = "expires";
     options.no_create = 1;
     weir_outbox_close(fixture_outbox(&f, &options));
-    assert_true(ttl_is_on(&f, "outbox", "expires"));
+    assert_true(fixture_has_ttl(&f, "outbox", "expires"));
     weir_outbox_close(fixture_outbox(&f, &options)); /* a second time changes nothing */
     fixture_close(&f);
 }
@@ -123,19 +82,12 @@ static void test_A3_missing_table_with_creation_off(void **state)
     fixture_close(&f);
 }
 
-struct opening {
-    struct weir_client *client;
-    enum weir_status status;
-    struct weir_error err;
-};
-
-static void *open_one(void *arg)
+static enum weir_status open_and_close(struct weir_client *client, struct weir_error *err)
 {
-    struct opening *opening = arg;
     struct weir_outbox *outbox = NULL;
-    opening->status = weir_outbox_open(opening->client, NULL, &outbox, &opening->err);
+    enum weir_status status = weir_outbox_open(client, NULL, &outbox, err);
     weir_outbox_close(outbox);
-    return NULL;
+    return status;
 }
 
 static void test_A3_instances_that_start_at_once_all_succeed(void **state)
@@ -143,21 +95,8 @@ static void test_A3_instances_that_start_at_once_all_succeed(void **state)
     (void)state;
     struct fixture f;
     fixture_open(&f);
-    struct opening openings[4] = {0};
-    pthread_t threads[4];
-    for (int i = 0; i < 4; i++) {
-        openings[i].client = f.client;
-        assert_int_equal(pthread_create(&threads[i], NULL, open_one, &openings[i]), 0);
-    }
-    for (int i = 0; i < 4; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    }
-    for (int i = 0; i < 4; i++) {
-        if (openings[i].status != WEIR_OK) {
-            fail_msg("%s", openings[i].err.message);
-        }
-    }
-    assert_true(ttl_is_on(&f, "outbox", "ttl"));
+    fixture_open_at_once(&f, open_and_close);
+    assert_true(fixture_has_ttl(&f, "outbox", "ttl"));
     fixture_close(&f);
 }
 

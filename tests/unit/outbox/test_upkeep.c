@@ -287,7 +287,7 @@ static void purge(struct fixture *f, struct weir_outbox *outbox)
     do { /* in pieces of 100, from where the former ended */
         assert_int_equal(
             weir_outbox_purge(outbox, later, 100, token, strlen(token), &purged, &f->err), WEIR_OK);
-        assert_true(purged.deleted <= 100);
+        assert_int_equal(purged.deleted, calls < 2 ? 100 : 50);
         deleted += purged.deleted;
         token = purged.next == NULL ? "" : arena_printf(f->arena, "%s", purged.next);
         weir_free(purged.next);

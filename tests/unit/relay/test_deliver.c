@@ -87,7 +87,10 @@ static void test_E1_only_inserts_of_unpublished_rows_are_carried(void **state)
     put_row(&r, "a claim of somebody else's", ",\"expires_at\":{\"N\":\"1\"}");
     assert_run(&r, &sink, WEIR_OK);
     assert_string_equal(sink_ids(&r, &sink, NULL), "no-flag unpublished");
-    assert_true(r.status.skipped >= 5);
+    uint64_t skipped = r.status.skipped; /* it may have read some of its marks already */
+    assert_run(&r, &sink, WEIR_OK);
+    assert_int_equal(skipped + r.status.skipped, 5 + 2);
+    assert_int_equal(sink.count, 2);
     sink_fini(&sink);
     relay_fixture_close(&r);
 }

@@ -123,24 +123,27 @@ static bool was_killed(int how)
 static void killed_relay_loses_nothing_and_keeps_order(void **state)
 {
     (void)state;
-    static const char *const faults[] = {
-        "relay.before_publish=kill@1", "relay.after_publish=kill@1",
-        "relay.after_mark=kill@1",     "relay.after_mark=kill@10",
-        "relay.after_mark=kill@24",    "feed.before_checkpoint=kill@1",
-        "feed.after_checkpoint=kill@1"};
-    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+    static const struct {
+        const char *fault;
+        bool again; /* the next relay comes to it, wherever a checkpoint was in between */
+    } cases[] = {{"relay.before_publish=kill@1", true},  {"relay.after_publish=kill@1", true},
+                 {"relay.after_mark=kill@1", true},      {"relay.after_mark=kill@10", false},
+                 {"relay.after_mark=kill@24", false},    {"feed.before_checkpoint=kill@1", true},
+                 {"feed.after_checkpoint=kill@1", false}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *fault = cases[i].fault;
         (void)snprintf(folder, sizeof(folder), "/tmp/weir-kill-XXXXXX");
         assert_non_null(mkdtemp(folder));
         (void)snprintf(endpoint, sizeof(endpoint), "file:%s/data?durability=relaxed", folder);
         (void)snprintf(setting, sizeof(setting), "path=%s/lines", folder);
         assert_int_equal(in_child(produce, NULL), 0);
-        if (!was_killed(in_child(relay_once, faults[i]))) {
-            fail_msg("%s was not reached", faults[i]);
+        if (!was_killed(in_child(relay_once, fault))) {
+            fail_msg("%s was not reached", fault);
         }
-        int again = in_child(relay_once, faults[i]);
-        assert_true(again == 0 || was_killed(again));
+        int again = in_child(relay_once, fault);
+        assert_true(was_killed(again) || (again == 0 && !cases[i].again));
         assert_int_equal(in_child(relay_once, ""), 0);
-        assert_lines(faults[i]);
+        assert_lines(fault);
         assert_int_equal(in_child(all_marked, NULL), 0);
         assert_int_equal(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
     }

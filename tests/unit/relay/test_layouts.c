@@ -4,15 +4,17 @@
 
 #include "weir/dedup.h"
 
-/* The fixture without failing calls, and with an outbox of these options. */
-static void open_over(struct relay_fixture *r, const struct weir_outbox_options *options)
+/* The fixture without failing calls, and with an outbox of these options; and a sink. */
+static void open_over(struct relay_fixture *r, struct sink *sink,
+                      struct weir_outbox_options options)
 {
-    *r = (struct relay_fixture){.options = WEIR_RELAY_OPTIONS_INIT, .outbox_options = *options};
+    *r = (struct relay_fixture){.options = WEIR_RELAY_OPTIONS_INIT, .outbox_options = options};
     fixture_open(&r->f);
     r->flaky.outer = r->f.client;
     r->options.outbox = &r->outbox_options;
     r->options.once = 1;
-    r->outbox = fixture_outbox(&r->f, options);
+    r->outbox = fixture_outbox(&r->f, &options);
+    sink_init(sink, WEIR_PARTIAL_ATOMIC);
 }
 
 static void close_over(struct relay_fixture *r, struct sink *sink)
@@ -78,15 +80,31 @@ static void add_some(struct relay_fixture *r)
     }
 }
 
+static unsigned rows(struct relay_fixture *r)
+{
+    const char *table = r->outbox_options.table;
+    return fixture_count(&r->f, table == NULL ? "outbox" : table);
+}
+
+/* Runs once more, to carry nothing: whatever the first run had read of its own marks already, both
+ * together pass over this many records. */
+static void assert_skipped_by_both(struct relay_fixture *r, struct sink *sink, uint64_t records)
+{
+    unsigned carried = sink->count;
+    uint64_t skipped = r->status.skipped;
+    assert_run(r, sink, WEIR_OK);
+    assert_int_equal(sink->count, carried);
+    assert_int_equal(r->status.delivered, 0);
+    assert_int_equal(skipped + r->status.skipped, records);
+}
+
 static void each_kind_is_carried_once_and_marked(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         struct relay_fixture r;
         struct sink sink;
-        struct weir_outbox_options options = kinds[i]();
-        open_over(&r, &options);
-        sink_init(&sink, WEIR_PARTIAL_ATOMIC);
+        open_over(&r, &sink, kinds[i]());
         add_some(&r);
         for (int runs = 0; runs < 2; runs++) { /* the second reads the marks, and passes them */
             assert_run(&r, &sink, WEIR_OK);
@@ -106,18 +124,13 @@ static void test_D5_mark_delete_removes_the_row_and_publishes_nothing_more(void 
         struct sink sink;
         struct weir_outbox_options options = kinds[i]();
         options.mark = WEIR_MARK_DELETE;
-        open_over(&r, &options);
-        sink_init(&sink, WEIR_PARTIAL_ATOMIC);
+        open_over(&r, &sink, options);
         add_some(&r);
         assert_run(&r, &sink, WEIR_OK);
         assert_int_equal(sink.count, 6);
         assert_int_equal(r.status.marked, 6);
-        uint64_t skipped = r.status.skipped; /* it may have read some of its REMOVEs already */
-        assert_int_equal(fixture_count(&r.f, options.table == NULL ? "outbox" : options.table), 0);
-        assert_run(&r, &sink, WEIR_OK);
-        assert_int_equal(sink.count, 6);
-        assert_int_equal(r.status.delivered, 0);
-        assert_int_equal(skipped + r.status.skipped, 6);
+        assert_int_equal(rows(&r), 0);
+        assert_skipped_by_both(&r, &sink, 6);
         close_over(&r, &sink);
     }
 }
@@ -146,16 +159,14 @@ static void test_D1_marking_what_is_gone_leaves_no_ghost(void **state)
             struct sink sink;
             struct weir_outbox_options options = kinds[i]();
             options.mark = marks[j];
-            open_over(&r, &options);
-            sink_init(&sink, WEIR_PARTIAL_ATOMIC);
+            open_over(&r, &sink, options);
             sink.decide = delivered_from_a_row_that_goes;
             sink.arg = &r;
             add(&r, "k", "m");
             assert_run(&r, &sink, WEIR_OK);
             assert_int_equal(r.status.delivered, 1);
             assert_int_equal(r.status.marked, 0);
-            assert_int_equal(fixture_count(&r.f, options.table == NULL ? "outbox" : options.table),
-                             0);
+            assert_int_equal(rows(&r), 0);
             close_over(&r, &sink);
         }
     }
@@ -171,8 +182,7 @@ static void test_D5_mark_none_leaves_each_row_as_it_was(void **state)
         struct weir_outbox_options options = plain[i]();
         struct weir_outbox_stats stats;
         options.mark = WEIR_MARK_NONE;
-        open_over(&r, &options);
-        sink_init(&sink, WEIR_PARTIAL_ATOMIC);
+        open_over(&r, &sink, options);
         add(&r, "k", "m");
         const struct weir_value *before = fixture_row_of(&r.f, r.outbox, "k", "m");
         assert_run(&r, &sink, WEIR_OK);
@@ -205,9 +215,7 @@ static void test_E1_only_inserts_of_unpublished_rows_of_by_message_are_carried(v
     (void)state;
     struct relay_fixture r;
     struct sink sink;
-    struct weir_outbox_options options = by_message();
-    open_over(&r, &options);
-    sink_init(&sink, WEIR_PARTIAL_ATOMIC);
+    open_over(&r, &sink, by_message());
     put_by_message(&r, "no-flag", MESSAGE);
     put_by_message(&r, "published", MESSAGE ",\"IsDispatched\":{\"BOOL\":true}");
     put_by_message(&r, "unpublished", MESSAGE ",\"IsDispatched\":{\"BOOL\":false}");
@@ -219,7 +227,7 @@ static void test_E1_only_inserts_of_unpublished_rows_of_by_message_are_carried(v
     assert_int_equal(r.status.delivered, 2);
     assert_non_null(strstr(sink_ids(&r, &sink, NULL), "no-flag"));
     assert_null(strstr(sink_ids(&r, &sink, NULL), "no message"));
-    assert_true(r.status.skipped >= 4);
+    assert_skipped_by_both(&r, &sink, 4 + 2);
     close_over(&r, &sink);
 }
 
@@ -230,9 +238,7 @@ static void test_E1_dispatching_again_publishes_the_message_and_not_its_copy(voi
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         struct relay_fixture r;
         struct sink sink;
-        struct weir_outbox_options options = kinds[i]();
-        open_over(&r, &options);
-        sink_init(&sink, WEIR_PARTIAL_ATOMIC);
+        open_over(&r, &sink, kinds[i]());
         add(&r, "k", "m");
         assert_run(&r, &sink, WEIR_OK);
         assert_int_equal(weir_outbox_redispatch(r.outbox, "k", 1, "m", 1, 1, &r.f.err), WEIR_OK);
@@ -250,9 +256,7 @@ static void test_A8_the_relay_and_claims_in_one_table_take_no_row_of_the_other(v
     struct relay_fixture r;
     struct sink sink;
     struct weir_claim claim;
-    struct weir_outbox_options options = inside_dedup();
-    open_over(&r, &options);
-    sink_init(&sink, WEIR_PARTIAL_ATOMIC);
+    open_over(&r, &sink, inside_dedup());
     struct fixture *f = &r.f;
     struct weir_claim_request request = {.id = {"w", 1, "claimed", 7}};
     struct weir_dedup_id done = {"w", 1, "done", 4};
@@ -262,7 +266,7 @@ static void test_A8_the_relay_and_claims_in_one_table_take_no_row_of_the_other(v
     add(&r, "w", "m");
     assert_run(&r, &sink, WEIR_OK);
     assert_string_equal(sink_ids(&r, &sink, NULL), "m");
-    assert_true(r.status.skipped >= 2);
+    assert_skipped_by_both(&r, &sink, 2 + 1);
     assert_int_equal(fixture_count(f, "deduplication-table"), 3);
     weir_dedup_close(f->dedup);
     close_over(&r, &sink);
@@ -275,9 +279,7 @@ static void test_E9_the_relay_says_which_order_it_promises(void **state)
         struct relay_fixture r;
         struct sink sink;
         struct weir_relay *relay = NULL;
-        struct weir_outbox_options options = kinds[i]();
-        open_over(&r, &options);
-        sink_init(&sink, WEIR_PARTIAL_ATOMIC);
+        open_over(&r, &sink, kinds[i]());
         assert_int_equal(
             weir_relay_open_driver(r.f.client, &r.options, &sink.driver, &relay, &r.f.err),
             WEIR_OK);
@@ -293,9 +295,7 @@ static void a_row_that_cannot_be_read_is_named_by_its_keys(void **state)
     (void)state;
     struct relay_fixture r;
     struct sink sink;
-    struct weir_outbox_options options = by_message();
-    open_over(&r, &options);
-    sink_init(&sink, WEIR_PARTIAL_ATOMIC);
+    open_over(&r, &sink, by_message());
     put_by_message(&r, "broken", ",\"Message\":{\"S\":\"x\"},\"Topic\":{\"N\":\"1\"}");
     struct fixture f;
     assert_run(&r, &sink, WEIR_MALFORMED_MESSAGE);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server with the real API over an engine in memory. */
-#include "http_client.h"
+#include "whole.h"
 
-#include "base/error.h"
 #include "server/server.h"
 
 #include <setjmp.h>
@@ -12,50 +11,15 @@
 
 #include <cmocka.h>
 
-struct whole {
-    struct engine *engine;
-    struct api *api;
-    struct server *server;
-    struct http_client client;
-};
-
-static const char *const table = "{\"TableName\":\"orders\",\"BillingMode\":\"PAY_PER_REQUEST\","
-                                 "\"KeySchema\":[{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"}],"
-                                 "\"AttributeDefinitions\":[{\"AttributeName\":\"pk\","
-                                 "\"AttributeType\":\"S\"}],\"StreamSpecification\":{"
-                                 "\"StreamEnabled\":true,\"StreamViewType\":\"NEW_IMAGE\"}}";
-
 static int setup(void **state)
 {
-    struct whole *w = calloc(1, sizeof(*w));
-    struct engine_options options = {.env = env_system(), .stream_shards = 1};
-    struct weir_error err = {0};
-    if (kv_mem_open(&options.kv, &err) != WEIR_OK ||
-        engine_open(&options, &w->engine, &err) != WEIR_OK ||
-        engine_committer_start(w->engine, &err) != WEIR_OK) {
-        (void)fprintf(stderr, "%s\n", err.message);
-        return -1;
-    }
-    w->api = api_new(w->engine);
-    struct server_options server = {.api = w->api, .env = env_system(), .threads = 2};
-    if (w->api == NULL || server_start(&server, &w->server, &err) != WEIR_OK) {
-        (void)fprintf(stderr, "%s\n", err.message);
-        return -1;
-    }
-    http_open(&w->client, server_port(w->server));
-    *state = w;
+    *state = whole_new((struct server_options){.threads = 2});
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct whole *w = *state;
-    http_close(&w->client);
-    server_stop(w->server, 5000);
-    api_free(w->api);
-    engine_committer_stop(w->engine);
-    engine_close(w->engine);
-    free(w);
+    whole_free(*state);
     return 0;
 }
 
@@ -79,34 +43,22 @@ static char *call(struct http_client *client, const char *target, const char *bo
     return (char *)answer.body.ptr;
 }
 
-static void expect(struct http_client *client, const char *operation, const char *body, int status,
-                   const char *part)
-{
-    char target[64];
-    (void)snprintf(target, sizeof(target), "DynamoDB_20120810.%s", operation);
-    char *answer = call(client, target, body, status);
-    if (strstr(answer, part) == NULL) {
-        fail_msg("%s: %s is not in %s", operation, part, answer);
-    }
-    free(answer);
-}
-
 static void item_goes_in_and_comes_out(void **state)
 {
     struct whole *w = *state;
-    expect(&w->client, "CreateTable", table, 200, "\"TableStatus\"");
-    expect(&w->client, "PutItem",
+    expect(w, "CreateTable", ORDERS_TABLE, 200, "\"TableStatus\"");
+    expect(w, "PutItem",
            "{\"TableName\":\"orders\",\"Item\":{\"pk\":{\"S\":\"a\"},\"n\":{\"N\":\"1.50\"}}}", 200,
            "{}");
-    expect(&w->client, "GetItem", "{\"TableName\":\"orders\",\"Key\":{\"pk\":{\"S\":\"a\"}}}", 200,
+    expect(w, "GetItem", "{\"TableName\":\"orders\",\"Key\":{\"pk\":{\"S\":\"a\"}}}", 200,
            "\"n\":{\"N\":\"1.5\"}");
-    expect(&w->client, "Scan", "{\"TableName\":\"orders\"}", 200, "\"Count\":1");
+    expect(w, "Scan", "{\"TableName\":\"orders\"}", 200, "\"Count\":1");
 }
 
 static void pipelined_writes_are_applied_in_order(void **state)
 {
     struct whole *w = *state;
-    expect(&w->client, "CreateTable", table, 200, "\"TableStatus\"");
+    expect(w, "CreateTable", ORDERS_TABLE, 200, "\"TableStatus\"");
     char body[128];
     for (int i = 0; i < 100; i++) {
         (void)snprintf(body, sizeof(body),
@@ -121,18 +73,18 @@ static void pipelined_writes_are_applied_in_order(void **state)
         assert_int_equal(answer.status, 200);
         http_answer_fini(&answer);
     }
-    expect(&w->client, "GetItem", "{\"TableName\":\"orders\",\"Key\":{\"pk\":{\"S\":\"a\"}}}", 200,
+    expect(w, "GetItem", "{\"TableName\":\"orders\",\"Key\":{\"pk\":{\"S\":\"a\"}}}", 200,
            "\"n\":{\"N\":\"99\"}");
 }
 
 static void errors_are_as_the_service_gives_them(void **state)
 {
     struct whole *w = *state;
-    expect(&w->client, "GetItem", "null", 400, "SerializationException");
-    expect(&w->client, "GetItem", "[]", 400, "SerializationException");
-    expect(&w->client, "GetItem", "{", 400, "com.amazon.coral.service#SerializationException");
-    expect(&w->client, "Nonsense", "{}", 400, "com.amazon.coral.service#UnknownOperationException");
-    expect(&w->client, "GetItem", "{\"TableName\":\"none\",\"Key\":{\"pk\":{\"S\":\"a\"}}}", 400,
+    expect(w, "GetItem", "null", 400, "SerializationException");
+    expect(w, "GetItem", "[]", 400, "SerializationException");
+    expect(w, "GetItem", "{", 400, "com.amazon.coral.service#SerializationException");
+    expect(w, "Nonsense", "{}", 400, "com.amazon.coral.service#UnknownOperationException");
+    expect(w, "GetItem", "{\"TableName\":\"none\",\"Key\":{\"pk\":{\"S\":\"a\"}}}", 400,
            "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException");
 }
 
@@ -151,7 +103,7 @@ static char *member(const char *json, const char *name)
 static char *tip_iterator(struct http_client *client)
 {
     char body[512];
-    char *described = call(client, "DynamoDB_20120810.CreateTable", table, 200);
+    char *described = call(client, "DynamoDB_20120810.CreateTable", ORDERS_TABLE, 200);
     char *arn = member(described, "LatestStreamArn");
     (void)snprintf(body, sizeof(body), "{\"StreamArn\":\"%s\"}", arn);
     char *stream = call(client, "DynamoDBStreams_20120810.DescribeStream", body, 200);
@@ -191,8 +143,8 @@ static void get_records_waits_for_the_next_record(void **state)
     char *iterator = tip_iterator(&w->client);
     http_open(&follower, server_port(w->server));
     send_get_records(&follower, iterator, "20000");
-    expect(&w->client, "PutItem", "{\"TableName\":\"orders\",\"Item\":{\"pk\":{\"S\":\"fresh\"}}}",
-           200, "{}");
+    expect(w, "PutItem", "{\"TableName\":\"orders\",\"Item\":{\"pk\":{\"S\":\"fresh\"}}}", 200,
+           "{}");
     http_read(&follower, &answer);
     assert_int_equal(answer.status, 200);
     assert_non_null(memmem(answer.body.ptr, answer.body.len, "fresh", 5));

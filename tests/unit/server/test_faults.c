@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each action of the weather over a socket, on the real API: what the client sees, and what was
  * done. */
-#include "http_client.h"
+#include "whole.h"
 
-#include "base/error.h"
 #include "server/internal.h"
 
 #include <setjmp.h>
@@ -14,62 +13,14 @@
 
 #include <cmocka.h>
 
-struct whole {
-    struct engine *engine;
-    struct api *api;
-    struct server *server;
-    struct http_client client;
-};
-
-static const char *const table = "{\"TableName\":\"orders\",\"BillingMode\":\"PAY_PER_REQUEST\","
-                                 "\"KeySchema\":[{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"}],"
-                                 "\"AttributeDefinitions\":[{\"AttributeName\":\"pk\","
-                                 "\"AttributeType\":\"S\"}]}";
-
 static const char *const put = "{\"TableName\":\"orders\",\"Item\":{\"pk\":{\"S\":\"a\"}}}";
 static const char *const get = "{\"TableName\":\"orders\",\"Key\":{\"pk\":{\"S\":\"a\"}}}";
 
-static void expect(struct whole *w, const char *operation, const char *body, int status,
-                   const char *part)
+static struct whole *whole_of(const char *faults)
 {
-    struct http_answer answer;
-    http_post(&w->client, operation, bytes_str(body), "");
-    http_read(&w->client, &answer);
-    buf_put_u8(&answer.body, 0);
-    if (answer.status != status || strstr((const char *)answer.body.ptr, part) == NULL) {
-        fail_msg("%s: %d %s, not %d with %s", operation, answer.status,
-                 (const char *)answer.body.ptr, status, part);
-    }
-    http_answer_fini(&answer);
-}
-
-static struct whole *whole_new(const char *faults)
-{
-    struct whole *w = calloc(1, sizeof(*w));
-    struct engine_options options = {.env = env_system(), .stream_shards = 1};
-    struct weir_error err = {0};
-    assert_non_null(w);
-    assert_int_equal(kv_mem_open(&options.kv, &err), WEIR_OK);
-    assert_int_equal(engine_open(&options, &w->engine, &err), WEIR_OK);
-    assert_int_equal(engine_committer_start(w->engine, &err), WEIR_OK);
-    w->api = api_new(w->engine);
-    struct server_options server = {.api = w->api, .env = env_system(), .faults = faults};
-    if (server_start(&server, &w->server, &err) != WEIR_OK) {
-        fail_msg("%s", err.message);
-    }
-    http_open(&w->client, server_port(w->server));
-    expect(w, "CreateTable", table, 200, "\"TableStatus\"");
+    struct whole *w = whole_new((struct server_options){.faults = faults});
+    expect(w, "CreateTable", ORDERS_TABLE, 200, "\"TableStatus\"");
     return w;
-}
-
-static void whole_free(struct whole *w)
-{
-    http_close(&w->client);
-    server_stop(w->server, 5000);
-    api_free(w->api);
-    engine_committer_stop(w->engine);
-    engine_close(w->engine);
-    free(w);
 }
 
 static void reopen(struct whole *w)
@@ -115,7 +66,7 @@ static void refusals_are_not_applied(void **state)
         {"PutItem:503@1", 503, "com.amazonaws.dynamodb.v20120810#ServiceUnavailable"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct whole *w = whole_new(cases[i].rule);
+        struct whole *w = whole_of(cases[i].rule);
         char line[128];
         expect(w, "PutItem", put, cases[i].status, cases[i].type);
         expect_not_there(w);
@@ -131,7 +82,7 @@ static void refusals_are_not_applied(void **state)
 static void a_late_500_was_applied(void **state)
 {
     (void)state;
-    struct whole *w = whole_new("PutItem:500_after@1");
+    struct whole *w = whole_of("PutItem:500_after@1");
     expect(w, "PutItem", put, 500, "InternalServerError");
     expect_there(w);
     whole_free(w);
@@ -140,7 +91,7 @@ static void a_late_500_was_applied(void **state)
 static void a_call_dropped_before_is_not_applied(void **state)
 {
     (void)state;
-    struct whole *w = whole_new("PutItem:drop_before@1");
+    struct whole *w = whole_of("PutItem:drop_before@1");
     http_post(&w->client, "PutItem", bytes_str(put), "");
     assert_true(http_ended(&w->client));
     reopen(w);
@@ -151,7 +102,7 @@ static void a_call_dropped_before_is_not_applied(void **state)
 static void a_call_dropped_after_is_applied(void **state)
 {
     (void)state;
-    struct whole *w = whole_new("PutItem:drop_after@1,TransactWriteItems:drop_after@1");
+    struct whole *w = whole_of("PutItem:drop_after@1,TransactWriteItems:drop_after@1");
     http_post(&w->client, "PutItem", bytes_str(put), "");
     assert_true(http_ended(&w->client));
     reopen(w);
@@ -190,7 +141,7 @@ static void expect_cut(struct whole *w, const char *operation, const char *body,
 static void an_answer_is_cut_in_the_middle(void **state)
 {
     (void)state;
-    struct whole *w = whole_new("PutItem:cut@1,Scan:cut");
+    struct whole *w = whole_of("PutItem:cut@1,Scan:cut");
     expect_cut(w, "PutItem", put, "");
     expect_there(w);
     expect_cut(w, "Scan", "{\"TableName\":\"orders\"}", "");
@@ -208,7 +159,7 @@ static void an_answer_is_cut_in_the_middle(void **state)
 static void half_of_a_batch_is_not_written(void **state)
 {
     (void)state;
-    struct whole *w = whole_new("BatchWriteItem:half@1");
+    struct whole *w = whole_of("BatchWriteItem:half@1");
     static const char batch[] = "{\"RequestItems\":{\"orders\":["
                                 "{\"PutRequest\":{\"Item\":{\"pk\":{\"S\":\"1\"}}}},"
                                 "{\"PutRequest\":{\"Item\":{\"pk\":{\"S\":\"2\"}}}},"
@@ -225,7 +176,7 @@ static void half_of_a_batch_is_not_written(void **state)
 static void half_of_a_batch_is_not_read(void **state)
 {
     (void)state;
-    struct whole *w = whole_new("BatchGetItem:half@1");
+    struct whole *w = whole_of("BatchGetItem:half@1");
     static const char batch[] = "{\"RequestItems\":{\"orders\":{\"ConsistentRead\":true,\"Keys\":["
                                 "{\"pk\":{\"S\":\"a\"}},{\"pk\":{\"S\":\"b\"}}]}}}";
     expect(w, "PutItem", put, 200, "{}");
@@ -239,7 +190,7 @@ static void half_of_a_batch_is_not_read(void **state)
 static void a_wrong_halved_batch_is_refused_as_ever(void **state)
 {
     (void)state;
-    struct whole *w = whole_new("BatchWriteItem:half");
+    struct whole *w = whole_of("BatchWriteItem:half");
     expect(w, "BatchWriteItem", "{\"RequestItems\":{\"orders\":[{},{}]}}", 400, "Validation");
     expect(w, "BatchWriteItem", "{\"RequestItems\":{\"orders\":5}}", 400, "__type");
     whole_free(w);
@@ -249,7 +200,7 @@ static void a_wrong_halved_batch_is_refused_as_ever(void **state)
 static void a_delayed_answer_holds_nobody_else(void **state)
 {
     (void)state;
-    struct whole *w = whole_new("PutItem:delay=300ms@1,Query:delay=1ms,Scan:delay=1ms");
+    struct whole *w = whole_of("PutItem:delay=300ms@1,Query:delay=1ms,Scan:delay=1ms");
     struct http_client late;
     struct http_answer answer;
     http_open(&late, server_port(w->server));
@@ -272,7 +223,7 @@ static void a_delayed_answer_holds_nobody_else(void **state)
 static void a_stop_lets_a_delayed_answer_go(void **state)
 {
     (void)state;
-    struct whole *w = whole_new("PutItem:delay=60s");
+    struct whole *w = whole_of("PutItem:delay=60s");
     struct http_answer answer;
     http_post(&w->client, "PutItem", bytes_str(put), "");
     struct front_counters counters = {0};
@@ -292,7 +243,7 @@ static void a_stop_lets_a_delayed_answer_go(void **state)
 static void what_is_no_call_of_the_api_is_not_counted(void **state)
 {
     (void)state;
-    struct whole *w = whole_new("*:500@2"); /* the first was CreateTable */
+    struct whole *w = whole_of("*:500@2"); /* the first was CreateTable */
     expect(w, "Nonsense", "{}", 400, "UnknownOperationException");
     expect(w, "PutItem", "{", 400, "SerializationException");
     expect(w, "PutItem", put, 500, "InternalServerError");

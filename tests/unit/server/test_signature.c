@@ -2,7 +2,8 @@
 /* Signatures as a server sees them: what botocore signed is taken, and nothing that was changed. */
 #include "server/signature.h"
 
-#include <dirent.h>
+#include "unit/aws/sigv4_vector.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -152,96 +153,60 @@ static void assert_refused(struct signature_verdict v, const char *name, const c
     }
 }
 
+static void assert_judged(struct signature_verdict v, bool accepted, const char *name,
+                          const char *text)
+{
+    if (accepted) {
+        assert_accepted(v);
+    } else {
+        assert_refused(v, name, text);
+    }
+}
+
 /* ---- accepted -------------------------------------------------------------------------------- */
 
-static char *read_whole(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    char *text = calloc(1, 65536);
-    assert_non_null(text);
-    assert_true(fread(text, 1, 65535, file) > 0);
-    (void)fclose(file);
-    return text;
-}
-
-/* A section's text in the arena. */
-static char *section(struct arena *a, const char *text, const char *name)
-{
-    const char *mark = arena_printf(a, "=== %s\n", name);
-    const char *at = strstr(text, mark);
-    assert_non_null(at);
-    at += strlen(mark);
-    const char *end = strstr(at, "\n=== ");
-    if (strncmp(at, "=== ", 4) == 0) {
-        return arena_printf(a, "%s", "");
-    }
-    size_t len = end == NULL ? strlen(at) - 1 : (size_t)(end - at);
-    return arena_printf(a, "%.*s", (int)len, at);
-}
-
 /* Each vector as it would arrive: its headers and the Authorization that botocore made. */
-static void check_vector(struct arena *a, const char *text)
+static bool arrives(const struct vector *v)
 {
-    struct sigv4_header headers[HEADERS_MAX];
-    size_t count = 0;
-    char *rest = NULL;
-    for (char *line = strtok_r(section(a, text, "headers"), "\n", &rest); line != NULL;
-         line = strtok_r(NULL, "\n", &rest)) {
-        char *colon = strchr(line, ':');
-        headers[count++] =
-            (struct sigv4_header){bytes_of(line, (size_t)(colon - line)), bytes_str(colon + 1)};
+    if (strcmp(vector_text(v, "service"), "dynamodb") != 0 || !v->request.normalize_path) {
+        return false;
+    }
+    struct arena *a = arena_new((size_t)16 * 1024 * 1024);
+    struct sigv4_header headers[VECTOR_HEADERS_MAX + 1];
+    struct weir_bytes token = {NULL, 0};
+    size_t count = v->request.header_count;
+    memcpy(headers, v->headers, count * sizeof(headers[0]));
+    for (size_t i = 0; i < count; i++) {
+        if (bytes_eq_str(headers[i].name, "x-amz-security-token")) {
+            token = headers[i].value;
+        }
     }
     headers[count++] = (struct sigv4_header){BYTES_LIT("Authorization"),
-                                             bytes_str(section(a, text, "authorization"))};
+                                             bytes_str(vector_text(v, "authorization"))};
     struct signed_request request = {
-        .method = bytes_str(section(a, text, "method")),
-        .path = bytes_str(section(a, text, "path")),
-        .query = bytes_str(section(a, text, "query")),
+        .method = v->request.method,
+        .path = v->request.path,
+        .query = v->request.query,
         .headers = headers,
         .header_count = count,
-        .body = bytes_str(section(a, text, "body")),
+        .body = v->request.body,
     };
     struct weir_error err = {0};
     struct signature_keys *keys = NULL;
-    bool has_token = strstr(text, "\nx-amz-security-token:") != NULL;
-    const char *token = has_token ? strstr(text, "x-amz-security-token:") + 21 : "";
-    const char *line =
-        arena_printf(a, "%s %s %.*s", section(a, text, "access_key_id"),
-                     section(a, text, "secret_access_key"), (int)strcspn(token, "\n"), token);
+    const char *line = arena_printf(a, "%s %s %.*s", vector_text(v, "access_key_id"),
+                                    vector_text(v, "secret_access_key"), BYTES_ARG(token));
     assert_int_equal(signature_keys_parse(bytes_str(line), "keys", &keys, &err), WEIR_OK);
-    assert_accepted(signature_check(keys, bytes_str(section(a, text, "region")), &request,
-                                    strtoll(section(a, text, "wall_ms"), NULL, 10), a));
+    assert_accepted(signature_check(keys, v->request.region, &request,
+                                    strtoll(vector_text(v, "wall_ms"), NULL, 10), a));
     signature_keys_free(keys);
+    arena_free(a);
+    return true;
 }
 
 static void requests_signed_by_botocore_are_accepted(void **state)
 {
     (void)state;
-    const char *folder = getenv("WEIR_SIGV4_VECTORS");
-    assert_non_null(folder);
-    DIR *dir = opendir(folder);
-    assert_non_null(dir);
-    unsigned checked = 0;
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (strstr(entry->d_name, ".vector") == NULL) {
-            continue;
-        }
-        struct arena *a = arena_new((size_t)16 * 1024 * 1024);
-        char *text = read_whole(arena_printf(a, "%s/%s", folder, entry->d_name));
-        bool ours = strstr(text, "=== service\ndynamodb\n") != NULL &&
-                    strstr(text, "=== normalize\nyes\n") != NULL &&
-                    strstr(text, "=== body\nrepeat ") == NULL;
-        if (ours) {
-            print_message("vector %s\n", entry->d_name);
-            check_vector(a, text);
-            checked++;
-        }
-        free(text);
-        arena_free(a);
-    }
-    (void)closedir(dir);
-    assert_true(checked >= 20);
+    assert_true(vectors_each(arrives) >= 20);
 }
 
 static void derived_keys_serve_every_day_and_region(void **state)
@@ -500,12 +465,8 @@ static void a_session_token_must_be_the_keys_own(void **state)
             add(&s, "X-Amz-Security-Token", cases[i].token);
         }
         sign_as(&s, cases[i].id, cases[i].secret, DATE, "us-east-1", "dynamodb");
-        if (cases[i].accepted) {
-            assert_accepted(verdict(&s));
-        } else {
-            assert_refused(verdict(&s), "UnrecognizedClientException",
-                           "The security token included in the request is invalid");
-        }
+        assert_judged(verdict(&s), cases[i].accepted, "UnrecognizedClientException",
+                      "The security token included in the request is invalid");
         sample_fini(&s);
     }
 }
@@ -602,12 +563,8 @@ static void a_claimed_digest_must_be_the_bodys(void **state)
         (void)snprintf(s.body, sizeof(s.body), "%s", cases[i].body);
         add(&s, "X-Amz-Content-SHA256", cases[i].claim);
         sample_sign(&s);
-        if (cases[i].accepted) {
-            assert_accepted(verdict(&s));
-        } else {
-            assert_refused(verdict(&s), "InvalidSignatureException",
-                           "The provided 'x-amz-content-sha256' header does not match");
-        }
+        assert_judged(verdict(&s), cases[i].accepted, "InvalidSignatureException",
+                      "The provided 'x-amz-content-sha256' header does not match");
         sample_fini(&s);
     }
 }

@@ -2,6 +2,7 @@
 #include "unit/support/fixture.h"
 
 #include <ftw.h>
+#include <pthread.h>
 
 #include "unit/support/test_server.h"
 #include "value/value.h"
@@ -232,6 +233,34 @@ const char *fixture_text(struct fixture *f, const struct weir_value *item, const
                                         (const char *)value->u.bytes.ptr);
 }
 
+const struct weir_value *fixture_table(struct fixture *f, const char *table)
+{
+    char *json = arena_printf(f->arena, "{\"TableName\":\"%s\"}", table);
+    return value_get(fixture_call(f, "DescribeTable", json), "Table");
+}
+
+void assert_member(const struct weir_value *map, const char *name, const char *wanted)
+{
+    const struct weir_value *member = value_get(map, name);
+    if (member == NULL || !bytes_eq_str(member->u.bytes, wanted)) {
+        fail_msg("%s is not %s", name, wanted);
+    }
+}
+
+void assert_keys_alone(const struct weir_value *table, const char *partition, const char *sort)
+{
+    const struct weir_value *schema = value_get(table, "KeySchema");
+    const struct weir_value *definitions = value_get(table, "AttributeDefinitions");
+    assert_int_equal(schema->u.list.count, 2);
+    assert_member(&schema->u.list.at[0], "AttributeName", partition);
+    assert_member(&schema->u.list.at[0], "KeyType", "HASH");
+    assert_member(&schema->u.list.at[1], "AttributeName", sort);
+    assert_member(&schema->u.list.at[1], "KeyType", "RANGE");
+    assert_int_equal(definitions->u.list.count, 2);
+    assert_member(&definitions->u.list.at[0], "AttributeType", "S");
+    assert_member(&definitions->u.list.at[1], "AttributeType", "S");
+}
+
 bool fixture_has_ttl(struct fixture *f, const char *table, const char *attribute)
 {
     char *json = arena_printf(f->arena, "{\"TableName\":\"%s\"}", table);
@@ -241,4 +270,39 @@ bool fixture_has_ttl(struct fixture *f, const char *table, const char *attribute
     const struct weir_value *status = value_get(ttl, "TimeToLiveStatus");
     return status != NULL && bytes_starts_with(status->u.bytes, BYTES_LIT("ENABL")) &&
            (attribute == NULL || (name != NULL && bytes_eq_str(name->u.bytes, attribute)));
+}
+
+/* ---- opening at once ------------------------------------------------------------------------- */
+
+struct opening {
+    enum weir_status (*open)(struct weir_client *client, struct weir_error *err);
+    struct weir_client *client;
+    enum weir_status status;
+    struct weir_error err;
+};
+
+static void *open_one(void *arg)
+{
+    struct opening *opening = arg;
+    opening->status = opening->open(opening->client, &opening->err);
+    return NULL;
+}
+
+void fixture_open_at_once(struct fixture *f, enum weir_status (*open)(struct weir_client *client,
+                                                                      struct weir_error *err))
+{
+    struct opening openings[4];
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) {
+        openings[i] = (struct opening){.open = open, .client = f->client};
+        assert_int_equal(pthread_create(&threads[i], NULL, open_one, &openings[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        if (openings[i].status != WEIR_OK) {
+            fail_msg("%s", openings[i].err.message);
+        }
+    }
 }

@@ -74,6 +74,17 @@ const struct weir_value *fixture_item(struct fixture *f, const char *table, cons
 unsigned fixture_count(struct fixture *f, const char *table);
 /* The text of a string or number attribute; "" when it is absent. */
 const char *fixture_text(struct fixture *f, const struct weir_value *item, const char *name);
+/* The table's description. */
+const struct weir_value *fixture_table(struct fixture *f, const char *table);
+/* Fails the test unless the member is this text. */
+void assert_member(const struct weir_value *map, const char *name, const char *wanted);
+/* Fails the test unless these are the table's keys, both strings, and no other attribute is
+ * defined. */
+void assert_keys_alone(const struct weir_value *table, const char *partition, const char *sort);
+/* Runs `open` on the fixture's client in four threads at once; fails the test unless each succeeds.
+ */
+void fixture_open_at_once(struct fixture *f, enum weir_status (*open)(struct weir_client *client,
+                                                                      struct weir_error *err));
 /* Whether the table's TTL is on (or turning on) for this attribute; NULL: for any. */
 bool fixture_has_ttl(struct fixture *f, const char *table, const char *attribute);
 

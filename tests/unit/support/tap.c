@@ -145,6 +145,19 @@ void meter_reset(struct meter *meter)
     meter->attempts = 0;
 }
 
+void assert_cost(struct meter *meter, const char *what, double read_units, double write_units,
+                 unsigned attempts)
+{
+    const struct weir_capacity *sum = &meter->sum;
+    if (sum->read_units != read_units || sum->write_units != write_units ||
+        meter->attempts != attempts) {
+        fail_msg("%s: %g read, %g write units in %u attempts, not %g, %g in %u", what,
+                 sum->read_units, sum->write_units, meter->attempts, read_units, write_units,
+                 attempts);
+    }
+    meter_reset(meter);
+}
+
 void meter_remove(struct meter *meter)
 {
     tap_remove(&meter->tap);

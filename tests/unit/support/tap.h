@@ -43,6 +43,10 @@ struct meter {
 };
 void meter_insert(struct meter *meter, struct weir_client *client);
 void meter_reset(struct meter *meter);
+/* Fails the test unless this is what `what` cost, and its attempts, since the last reset; resets.
+ */
+void assert_cost(struct meter *meter, const char *what, double read_units, double write_units,
+                 unsigned attempts);
 void meter_remove(struct meter *meter);
 
 #endif
