@@ -16,8 +16,36 @@
 
 #include <stdlib.h>
 
+#define CACHE_LINE_BYTES 64
+#define PREFETCH_BYTES_MAX 1024
+
 /* ---- the open batch ---------------------------------------------------------------------------
  */
+
+static void release_held(struct open_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->held_count; i++) {
+        kv_value_fini(&batch->held[i]);
+    }
+    batch->held_count = 0;
+}
+
+bool batch_hold(struct engine *engine, struct kv_value *take_value)
+{
+    struct open_batch *batch = &engine->batch;
+    if (batch->held_count == batch->held_cap) {
+        uint32_t cap = batch->held_cap == 0 ? LIMIT_COMMIT_OPERATIONS : batch->held_cap * 2;
+        struct kv_value *bigger = realloc(batch->held, cap * sizeof(*bigger));
+        if (bigger == NULL) {
+            kv_value_fini(take_value);
+            return false;
+        }
+        batch->held = bigger;
+        batch->held_cap = cap;
+    }
+    batch->held[batch->held_count++] = *take_value;
+    return true;
+}
 
 void batch_begin(struct engine *engine)
 {
@@ -194,6 +222,7 @@ enum weir_status batch_commit(struct engine *engine)
     struct open_batch *batch = &engine->batch;
     blocks_put(engine);
     put_counters(engine);
+    release_held(batch);
     if (!batch->dirty && batch->status == WEIR_OK) {
         return WEIR_OK;
     }
@@ -216,6 +245,12 @@ enum weir_status batch_commit(struct engine *engine)
 static struct engine_request *request_of(struct mail *mail)
 {
     return (struct engine_request *)((char *)mail - offsetof(struct engine_request, mail));
+}
+
+static const struct engine_request *const_request_of(const struct mail *mail)
+{
+    return (const struct engine_request *)((const char *)mail -
+                                           offsetof(struct engine_request, mail));
 }
 
 static void execute(struct engine *engine, struct engine_request *request)
@@ -250,6 +285,32 @@ static bool batch_has_room(const struct engine *engine, const struct engine_requ
             batch->bytes < LIMIT_COMMIT_BYTES);
 }
 
+/* Asks for the memory of what is to be read soon. */
+static void prefetch(const void *from, size_t len)
+{
+    for (size_t i = 0; i < len && i < PREFETCH_BYTES_MAX; i += CACHE_LINE_BYTES) {
+        __builtin_prefetch((const char *)from + i);
+    }
+}
+
+/* Requests come from another core's caches. While one executes, the bytes of the next are on their
+ * way, the operation of the one behind it that says where these are, and the one behind that. */
+static void prefetch_requests(const struct mail *next)
+{
+    if (next == NULL) {
+        return;
+    }
+    const struct engine_request *request = const_request_of(next);
+    if (request->op_count > 0) {
+        prefetch(request->ops->row_key.ptr, request->ops->row_key.len);
+        prefetch(request->ops->encoded.ptr, request->ops->encoded.len);
+    }
+    if (next->next != NULL) {
+        prefetch(const_request_of(next->next)->ops, sizeof(*request->ops));
+        prefetch(next->next->next, offsetof(struct engine_request, token));
+    }
+}
+
 /* Takes requests off the backlog into the batch, executed unless the engine has stopped writing. */
 static void fill_batch(struct engine *engine)
 {
@@ -257,6 +318,7 @@ static void fill_batch(struct engine *engine)
     while (engine->backlog != NULL && batch_has_room(engine, request_of(engine->backlog))) {
         struct mail *mail = engine->backlog;
         engine->backlog = mail->next;
+        prefetch_requests(engine->backlog);
         mail->next = NULL;
         *batch->requests_last = mail;
         batch->requests_last = &mail->next;

@@ -325,6 +325,7 @@ static void fini_batch(struct engine *engine)
     buf_fini(&batch->row);
     buf_fini(&batch->image);
     blocks_fini(batch);
+    free(batch->held);
     free(batch->shards);
 }
 

@@ -191,6 +191,8 @@ struct open_batch {
     struct engine_table_counters *touched;
     struct shard_touch *shards;
     uint32_t shard_count, shard_cap;
+    struct kv_value *held; /* what evaluations have read */
+    uint32_t held_count, held_cap;
     struct open_block *blocks; /* one for each shard; the memory is kept from batch to batch */
     uint32_t block_count, block_cap;
     uint64_t seq;      /* the last one given */
@@ -306,9 +308,9 @@ struct engine {
 #define ATOMIC_SET(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
 #define ATOMIC_COUNT(field, by) (void)__atomic_fetch_add(&(field), (by), __ATOMIC_RELAXED)
 
-/* The item under row_key as the open batch leaves it; bytes in the arena or the batch. */
-enum weir_status view_get(struct engine *engine, struct arena *a, struct weir_bytes row_key,
-                          struct row *ret_row, struct weir_error *err);
+/* The item under row_key as the open batch leaves it; its bytes are good until the batch's end. */
+enum weir_status view_get(struct engine *engine, struct weir_bytes row_key, struct row *ret_row,
+                          struct weir_error *err);
 
 /* Pure: what the operation would do. Fills the op's results; its status is returned. */
 enum weir_status write_evaluate(struct engine *engine, struct arena *a, struct engine_op *op,
@@ -340,6 +342,8 @@ void batch_begin(struct engine *engine);
  * from taking writes. The caller answers the requests. */
 enum weir_status batch_commit(struct engine *engine);
 uint64_t batch_next_seq(struct engine *engine);
+/* Keeps the value until the batch's end; false without memory, and then the value is released. */
+bool batch_hold(struct engine *engine, struct kv_value *take_value);
 void batch_touch_shard(struct engine *engine, uint32_t number, uint64_t newest_seq);
 void batch_touch_counters(struct engine *engine, struct engine_table_counters *counters);
 /* Replaces the open catalog; NULL: ran out of memory, sticky. */

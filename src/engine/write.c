@@ -12,34 +12,24 @@
 
 /* ---- the view -------------------------------------------------------------------------------- */
 
-enum weir_status view_get(struct engine *engine, struct arena *a, struct weir_bytes row_key,
-                          struct row *ret_row, struct weir_error *err)
+enum weir_status view_get(struct engine *engine, struct weir_bytes row_key, struct row *ret_row,
+                          struct weir_error *err)
 {
     const struct row *open = overlay_get(&engine->batch.rows, row_key);
+    *ret_row = open != NULL ? *open : (struct row){0};
     if (open != NULL) {
-        /* A row of this batch is in the arena of the request that wrote it, and that one may be
-         * answered, and freed, before this one's caller reads its results. */
-        *ret_row = *open;
-        ret_row->encoding = arena_dup(a, open->encoding);
-        return ret_row->encoding.ptr != NULL
-                   ? WEIR_OK
-                   : error_set(err, WEIR_NO_MEMORY, "no memory for the stored item");
-    }
-    *ret_row = (struct row){0};
-    struct kv_value value = {0};
-    enum weir_status status = kv_get(engine->kv, NULL, KV_ITEMS, row_key, false, &value, err);
-    if (status == WEIR_NOT_FOUND) {
         return WEIR_OK;
     }
+    struct kv_value value = {0};
+    enum weir_status status = kv_get(engine->kv, NULL, KV_ITEMS, row_key, false, &value, err);
     if (status != WEIR_OK) {
-        return status;
+        return status == WEIR_NOT_FOUND ? WEIR_OK : status;
     }
-    struct weir_bytes copy = arena_dup(a, value.bytes);
-    kv_value_fini(&value);
-    if (copy.ptr == NULL) {
+    struct weir_bytes bytes = value.bytes;
+    if (!batch_hold(engine, &value)) {
         return error_set(err, WEIR_NO_MEMORY, "no memory for the stored item");
     }
-    return item_row_take(copy, ret_row, err);
+    return item_row_take(bytes, ret_row, err);
 }
 
 /* ---- evaluate ---------------------------------------------------------------------------------
@@ -55,7 +45,7 @@ static enum weir_status read_before(struct engine *engine, struct arena *a, stru
                                     const struct engine_table *table, struct row *ret_before,
                                     struct weir_error *err)
 {
-    enum weir_status status = view_get(engine, a, op->row_key, ret_before, err);
+    enum weir_status status = view_get(engine, op->row_key, ret_before, err);
     if (status != WEIR_OK) {
         return status;
     }
@@ -64,6 +54,11 @@ static enum weir_status read_before(struct engine *engine, struct arena *a, stru
     op->new_bytes = op->old_bytes;
     if (!op->existed || !needs_old_item(op, table)) {
         return WEIR_OK;
+    }
+    /* The caller reads its results after the batch. */
+    ret_before->encoding = arena_dup(a, ret_before->encoding);
+    if (ret_before->encoding.ptr == NULL) {
+        return error_set(err, WEIR_NO_MEMORY, "no memory for the stored item");
     }
     struct weir_value *old;
     status = value_decode_item(a, ret_before->encoding, &old, err);
