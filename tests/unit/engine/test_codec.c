@@ -265,6 +265,35 @@ static void every_cut_of_a_row_is_corruption(void **state)
     check_cuts(*state, bytes_of(version_2, sizeof(version_2)));
 }
 
+/* Every byte, changed to every other value: refused, or read without leaving the row. */
+static void a_changed_byte_never_leads_out_of_the_row(void **state)
+{
+    struct fixture *f = *state;
+    struct buf bytes = encoded_three();
+    size_t len = bytes.len;
+    uint8_t *row = test_malloc(len); /* its own piece, so that overruns are seen */
+    unsigned refused = 0;
+    for (size_t at = 0; at < len; at++) {
+        for (unsigned by = 1; by < 256; by++) {
+            memcpy(row, bytes.ptr, len);
+            row[at] ^= (uint8_t)by;
+            struct engine_record records[8];
+            uint32_t count;
+            arena_reset(f->a);
+            enum weir_status status = read_row(f, SEQ, bytes_of(row, len), records, 8, &count);
+            assert_true(status == WEIR_OK || status == WEIR_CORRUPTION);
+            refused += status == WEIR_CORRUPTION;
+            for (uint32_t i = 0; i < count; i++) {
+                assert_true(records[i].new_image.len + records[i].keys.len < len);
+                assert_true(records[i].commit_seq <= SEQ);
+            }
+        }
+    }
+    assert_true(refused > len * 100);
+    test_free(row);
+    buf_fini(&bytes);
+}
+
 /* A row's key says where it ends, its bytes where it begins and how far each record is from the
  * one before; what does not meet in the middle is damage. */
 static void sequence_numbers_that_do_not_meet_the_key_are_corruption(void **state)
@@ -396,6 +425,7 @@ int main(void)
         TEST(two_images_come_back_whole),
         TEST(shared_bytes_beyond_the_new_image_are_corruption),
         TEST(every_cut_of_a_row_is_corruption),
+        TEST(a_changed_byte_never_leads_out_of_the_row),
         TEST(sequence_numbers_that_do_not_meet_the_key_are_corruption),
         TEST(unknown_versions_kinds_and_keys_are_corruption),
         TEST(a_row_key_is_table_hash_partition_sort),

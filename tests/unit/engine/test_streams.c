@@ -367,6 +367,48 @@ static void each_shard_gets_its_own_records_of_a_commit(void **state)
     }
 }
 
+/* What earlier programs wrote for the INSERT of {'pk':{'S':'a'}} with both images. */
+static void make_old_row(struct fixture *f, struct weir_bytes value, struct buf *to)
+{
+    (void)value;
+    static const uint8_t head[] = {0x01, 0x00, 0x00, 0x00, 0x00, 0x01,
+                                   0x9A, 0xA3, 0x11, 0x12, 0x13, 0x06};
+    struct buf item;
+    buf_init(&item, 1024);
+    value_encode_item(&item, test_item(f, "{'pk':{'S':'a'}}"));
+    buf_put(to, bytes_of(head, sizeof(head)));
+    for (int i = 0; i < 2; i++) { /* keys, new image */
+        buf_put_varint(to, item.len);
+        buf_put(to, buf_bytes(&item));
+    }
+    buf_put_varint(to, 0); /* no old image */
+    buf_fini(&item);
+}
+
+static void records_of_earlier_programs_are_read_with_the_new_ones(void **state)
+{
+    struct fixture *f = *state;
+    f->shards = 1;
+    test_reopen(f);
+    test_create(f, "things", false, ENGINE_VIEW_NEW_AND_OLD_IMAGES);
+    (void)test_put(f, "things", "{'pk':{'S':'a'}}");
+    test_close(f);
+    test_rewrite(f, KV_STREAM, 0, make_old_row);
+    test_open(f);
+    (void)test_put(f, "things", "{'pk':{'S':'b'}}");
+    uint32_t count;
+    struct engine_record *records = test_records(f, "things", &count);
+    assert_int_equal(count, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        const char *item = i == 0 ? "{'pk':{'S':'a'}}" : "{'pk':{'S':'b'}}";
+        assert_int_equal(records[i].event, ENGINE_INSERT);
+        assert_string_equal(test_text(f, records[i].keys), item);
+        assert_string_equal(test_text(f, records[i].new_image), item);
+        assert_int_equal(records[i].old_image.len, 0);
+    }
+    assert_true(records[0].commit_ms == 0x019AA3111213);
+}
+
 /* ---- trimming ---------------------------------------------------------------------------------
  */
 
@@ -549,5 +591,9 @@ int main(void)
         TEST(a_waiter_knows_after_reopening_what_is_there),
         TEST(a_waiter_is_called_when_its_stream_is_disabled),
     };
-    return RUN_BOTH(tests);
+    /* Rows of an earlier program are written past the engine. */
+    const struct CMUnitTest in_memory[] = {
+        TEST(records_of_earlier_programs_are_read_with_the_new_ones),
+    };
+    return RUN_BOTH(tests) + RUN_IN_MEMORY(in_memory);
 }
