@@ -23,7 +23,7 @@ import sys
 import time
 import xml.etree.ElementTree as xml
 
-TSAN_SUITES = ["base", "kv", "engine", "server", "client", "embed", "feed", "relay",
+TSAN_SUITES = ["base", "kv", "engine", "server", "aws", "client", "embed", "feed", "relay",
                "dedup"]
 COMMON = ["-Dwerror=true"]
 

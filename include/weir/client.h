@@ -63,12 +63,13 @@ struct weir_client_options {
 /*
  * Retry modes, as AWS's SDKs define them (botocore, 2026-08). All wait a random time below 50 ms
  * before the second attempt, doubling, at most 20 s, and make max_attempts at most.
- *
- *     "standard"  and no more retries than the client's quota pays for: 500 tokens; a retry takes
- * 5, one after a time-out 10; a success brings back what its last retry took, or 1. So a service
- * that is down is not also flooded. With the quota spent, calls end with the error of the attempt
- * that failed "adaptive"  and attempts are paced below the rate at which the service throttled
- * before "legacy"    nothing but attempts and waits
+ * "standard" makes no more retries than the client's quota pays for: 500 tokens; a retry takes 5,
+ * one after a time-out 10; a success brings back what its last retry took, or 1. So a service that
+ * is down is not also flooded. With the quota spent, calls end with the error of the attempt that
+ * failed.
+ * "adaptive" is "standard", and attempts are paced below the rate at which the service throttled
+ * before.
+ * "legacy" is nothing but attempts and waits.
  */
 
 /*

@@ -287,8 +287,9 @@ WEIR_API enum weir_status weir_get_item(struct weir_client *client, const char *
 /*
  * Writes. ret_item NULL: nothing is asked back. Otherwise the caller's: put and delete give the
  * item as it was (NULL: there was none), update gives what options->returned says.
- * WEIR_CONDITION_FAILED: the condition is not met, and nothing was written. err->outcome says
- * whether a write that failed was applied.
+ * WEIR_CONDITION_FAILED: the condition is not met. err->outcome says whether a write that failed
+ * was applied: where an earlier attempt of the call lost its answer it is WEIR_OUTCOME_UNKNOWN,
+ * also of a failed condition, which that attempt may have caused.
  */
 WEIR_API enum weir_status weir_put_item(struct weir_client *client, const char *table,
                                         size_t table_len, const struct weir_item *item,

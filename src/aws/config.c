@@ -308,13 +308,6 @@ static enum weir_status load_all(const char *endpoint, const char *region,
     return status;
 }
 
-enum weir_status aws_config_load(const struct aws_environment *environment, const char *endpoint,
-                                 const char *region, struct aws_config *ret_config,
-                                 struct weir_error *err)
-{
-    return aws_config_load_profile(environment, NULL, endpoint, region, ret_config, err);
-}
-
 enum weir_status aws_config_load_profile(const struct aws_environment *environment,
                                          const char *profile, const char *endpoint,
                                          const char *region, struct aws_config *ret_config,

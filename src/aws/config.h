@@ -35,14 +35,10 @@ struct aws_config {
 };
 
 /*
- * `endpoint` and `region` are what the caller was given explicitly, or NULL.
- * WEIR_CONFIG: neither a region nor an endpoint, an unknown profile, an unreadable or malformed
- * file, an endpoint of a kind that AWS does not have.
+ * `profile`, `endpoint` and `region` are what the caller was given explicitly, or NULL; the profile
+ * as in settings_open. WEIR_CONFIG: neither a region nor an endpoint, an unknown profile, an
+ * unreadable or malformed file, an endpoint of a kind that AWS does not have.
  */
-enum weir_status aws_config_load(const struct aws_environment *environment, const char *endpoint,
-                                 const char *region, struct aws_config *ret_config,
-                                 struct weir_error *err);
-/* The same with the profile that the caller was given explicitly (NULL: none), as settings_open. */
 enum weir_status aws_config_load_profile(const struct aws_environment *environment,
                                          const char *profile, const char *endpoint,
                                          const char *region, struct aws_config *ret_config,

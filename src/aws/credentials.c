@@ -257,10 +257,8 @@ static void fly(struct credentials_chain *chain)
     if (status == WEIR_OK) {
         old = chain->current;
         chain->current = ref(fresh);
-        chain->not_before_ms = 0;
-    } else {
-        chain->not_before_ms = env_wall_ms(chain->env) + ADVISORY_PAUSE_MS;
     }
+    chain->not_before_ms = env_wall_ms(chain->env) + ADVISORY_PAUSE_MS;
     struct credentials_waiter *list = take_waiting(chain);
     pthread_mutex_unlock(&chain->mu);
     credentials_unref(old);

@@ -15,7 +15,7 @@
  *
  *     peek ──► current, while it is good for 10 min or more
  *      │          └─ good for less than 15 min: a fetch begins beside it; if that fails, current
- *      ▼             stays, and a minute passes before the next
+ *      ▼             stays. A minute passes before the next, whatever the last one brought
  *     wait ──► fetch ──► done() of all who wait, with the new ones or with the error
  */
 

@@ -38,6 +38,15 @@ static bool is_loopback(const char *host)
             host[end] == '\0');
 }
 
+void aws_endpoint_show(const char *url, char to[AWS_ENDPOINT_SHOWN_SIZE])
+{
+    const char *scheme_end = strstr(url, "://");
+    const char *start = scheme_end == NULL ? url : scheme_end + 3;
+    const char *at = strrchr(start, '@');
+    (void)snprintf(to, AWS_ENDPOINT_SHOWN_SIZE, "%.*s%s%s", (int)(start - url), url,
+                   at == NULL ? "" : "...", at == NULL ? start : at);
+}
+
 static char *host_header(const char *host, const char *port, bool tls)
 {
     if (port == NULL || strcmp(port, tls ? "443" : "80") == 0) {
@@ -55,11 +64,13 @@ static enum weir_status take_apart(struct aws_endpoint *endpoint, CURLU *url, co
     char *port = part(url, CURLUPART_PORT);
     bool known = scheme != NULL && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
     enum weir_status status = WEIR_OK;
+    char shown[AWS_ENDPOINT_SHOWN_SIZE];
     if (!known || host == NULL || (!with_query && has_part(url, CURLUPART_QUERY)) ||
         has_part(url, CURLUPART_FRAGMENT) || has_part(url, CURLUPART_USER)) {
-        status = error_set(
-            err, WEIR_CONFIG,
-            "the endpoint \"%.200s\" is not of the form http[s]://host[:port][/path]", text);
+        aws_endpoint_show(text, shown);
+        status =
+            error_set(err, WEIR_CONFIG,
+                      "the endpoint \"%s\" is not of the form http[s]://host[:port][/path]", shown);
         goto out;
     }
     endpoint->tls = strcmp(scheme, "https") == 0;
@@ -88,8 +99,10 @@ static enum weir_status init(struct aws_endpoint *endpoint, const char *url, boo
     }
     enum weir_status status;
     CURLUcode code = curl_url_set(parts, CURLUPART_URL, url, CURLU_DISALLOW_USER);
+    char shown[AWS_ENDPOINT_SHOWN_SIZE];
     if (code != CURLUE_OK) {
-        status = error_set(err, WEIR_CONFIG, "the endpoint \"%.200s\" is not a URL: %s", url,
+        aws_endpoint_show(url, shown);
+        status = error_set(err, WEIR_CONFIG, "the endpoint \"%s\" is not a URL: %s", shown,
                            curl_url_strerror(code));
     } else {
         status = take_apart(endpoint, parts, url, with_query, err);

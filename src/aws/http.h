@@ -40,6 +40,9 @@ enum weir_status aws_endpoint_init(struct aws_endpoint *endpoint, const char *ur
 enum weir_status aws_endpoint_init_address(struct aws_endpoint *endpoint, const char *url,
                                            struct weir_error *err);
 void aws_endpoint_fini(struct aws_endpoint *endpoint); /* accepts a zeroed one */
+/* A URL for messages, cut to fit, and without a user and password that stand in it. */
+#define AWS_ENDPOINT_SHOWN_SIZE 201
+void aws_endpoint_show(const char *url, char to[AWS_ENDPOINT_SHOWN_SIZE]);
 
 /* Who signs for which service; shared by requests, outlives them. The views are the owner's. */
 struct aws_signer {

@@ -264,10 +264,12 @@ void http_easy_clear(struct aws_http_request *request)
 /* ---- the end -----------------------------------------------------------------------------------
  */
 
+/* libcurl's count alone is not it: before a transfer begins it is that of the handle's last one,
+ * and the CONNECT that asks a proxy for the way is in it. */
 bool http_easy_sent(const struct aws_http_request *request)
 {
     long bytes = 0;
-    if (request->easy == NULL) {
+    if (request->easy == NULL || !request->begun) {
         return false;
     }
     (void)curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &bytes);

@@ -162,8 +162,9 @@ enum weir_status profile_read(const char *path, struct buf *to, struct weir_erro
                    : error_set(err, WEIR_CONFIG, "cannot read %s: %s", path, strerror(errno));
     }
     char part[4096];
-    size_t len;
-    while ((len = fread(part, 1, sizeof(part), file)) > 0) {
+    size_t len = 1;
+    while (len > 0 && buf_status(to) == WEIR_OK) {
+        len = fread(part, 1, sizeof(part), file);
         buf_put(to, bytes_of(part, len));
     }
     bool failed = ferror(file) != 0;

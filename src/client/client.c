@@ -3,6 +3,7 @@
 #include "client/client_internal.h"
 #include "client/retry.h"
 
+#include "aws/http.h"
 #include "base/error.h"
 #include "base/options.h"
 
@@ -67,15 +68,16 @@ static client_transport_open scheme_find(const char *endpoint)
 
 static enum weir_status unknown_scheme(const char *endpoint, struct weir_error *err)
 {
+    char shown[AWS_ENDPOINT_SHOWN_SIZE];
     if (endpoint_has_scheme(endpoint, "file") || endpoint_has_scheme(endpoint, "memory")) {
         return error_set(err, WEIR_CONFIG,
                          "the endpoint \"%.200s\" needs weir's engine: call weir_engine_register() "
                          "(libweir-engine) first",
                          endpoint);
     }
-    return error_set(
-        err, WEIR_CONFIG,
-        "the endpoint \"%.200s\" is none of http://, https://, file: and memory:", endpoint);
+    aws_endpoint_show(endpoint, shown);
+    return error_set(err, WEIR_CONFIG,
+                     "the endpoint \"%s\" is none of http://, https://, file: and memory:", shown);
 }
 
 static enum weir_status transport_open(const struct weir_client_options *options,
@@ -95,15 +97,10 @@ static enum weir_status transport_open(const struct weir_client_options *options
 
 /* ---- open and close -------------------------------------------------------------------------- */
 
-static struct weir_client *client_new(struct weir_env *env, const char *endpoint_name)
+static struct weir_client *client_new(struct weir_env *env)
 {
     struct weir_client *client = calloc(1, sizeof(*client));
     if (client == NULL) {
-        return NULL;
-    }
-    client->endpoint_name = strdup(endpoint_name);
-    if (client->endpoint_name == NULL) {
-        free(client);
         return NULL;
     }
     pthread_condattr_t attributes;
@@ -180,7 +177,7 @@ enum weir_status client_open_with(const struct weir_client_options *options,
     if (status != WEIR_OK) {
         return status;
     }
-    struct weir_client *client = client_new(env, config.endpoint);
+    struct weir_client *client = client_new(env);
     if (client == NULL) {
         status = error_set(err, WEIR_NO_MEMORY, "out of memory for a client");
     } else {

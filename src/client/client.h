@@ -95,8 +95,6 @@ void client_consumed(const char *operation, const struct weir_value *response,
 struct weir_env *client_env(struct weir_client *client);
 /* Of one call, the first included. */
 uint32_t client_max_attempts(const struct weir_client *client);
-/* For messages: "http://127.0.0.1:8000", "memory:", without credentials. */
-const char *client_endpoint_name(const struct weir_client *client);
 
 /* ---- transports ------------------------------------------------------------------------------ */
 

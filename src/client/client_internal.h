@@ -33,7 +33,6 @@ struct weir_client {
     uint64_t interface; /* first, in every version: client_check reads it before all else */
     struct weir_env *env;
     struct client_transport *transport;
-    char *endpoint_name;
     uint32_t max_attempts;
     bool count_capacity;
 

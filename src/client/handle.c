@@ -51,7 +51,6 @@ void client_unref(struct weir_client *client)
         pace_fini(&client->pace);
         (void)pthread_cond_destroy(&client->changed);
         (void)pthread_mutex_destroy(&client->mu);
-        free(client->endpoint_name);
         free(client);
     }
 }
@@ -64,9 +63,4 @@ uint32_t client_max_attempts(const struct weir_client *client)
 struct weir_env *client_env(struct weir_client *client)
 {
     return client->env;
-}
-
-const char *client_endpoint_name(const struct weir_client *client)
-{
-    return client->endpoint_name;
 }

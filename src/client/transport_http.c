@@ -210,7 +210,8 @@ static enum weir_status status_of_answer(struct weir_bytes name, int http_status
     }
 }
 
-/* The service says no. Its 5xx leave open whether a write was applied. */
+/* The service says no. Its 5xx leave open whether a write was applied, and so does another's
+ * success that the API does not know. */
 static void fill_refusal(struct client_request *request, const struct aws_http_request *http)
 {
     struct weir_value *body = NULL;
@@ -234,7 +235,7 @@ static void fill_refusal(struct client_request *request, const struct aws_http_r
     (void)snprintf(request->error.code, sizeof(request->error.code), "%.*s", BYTES_ARG(name));
     request->status = status;
     request->error_members = body;
-    if (http->http_status >= 500) {
+    if (http->http_status >= 500 || http->http_status < 300) {
         request->error.outcome = WEIR_OUTCOME_UNKNOWN;
     }
 }

@@ -33,7 +33,7 @@ static enum weir_status load(const struct pairs *pairs, const char *endpoint, co
 {
     struct aws_environment environment = {pairs_get, (void *)(uintptr_t)pairs};
     *err = (struct weir_error){0};
-    return aws_config_load(&environment, endpoint, region, config, err);
+    return aws_config_load_profile(&environment, NULL, endpoint, region, config, err);
 }
 
 /* A home folder with ~/.aws/config and ~/.aws/credentials. */
@@ -370,6 +370,7 @@ static void unusable_settings_are_refused(void **state)
             "nobody");
     refused(&(struct pairs){{{"HOME", home.path}}}, WEIR_CONFIG, "credentials:2");
     refused(&(struct pairs){{{"AWS_CONFIG_FILE", home.path}}}, WEIR_CONFIG, home.path);
+    refused(&(struct pairs){{{"AWS_CONFIG_FILE", "/dev/zero"}}}, WEIR_CONFIG, "too large");
     home_remove(&home);
 }
 
@@ -523,6 +524,22 @@ static void endpoints_of_another_form_are_refused(void **state)
     }
 }
 
+/* A password in a URL is refused, and not repeated by the refusal. */
+static void refused_endpoints_do_not_show_passwords(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"http://u:s3cret@h",      "http://u:s3cret@h:99999",
+                                       "ftp://u:s3cret@h",       "u:s3cret@h",
+                                       "http://u:s3/cret@h:1/p", "http://u:a@s3cret@h"};
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        struct aws_endpoint endpoint;
+        struct weir_error err = {0};
+        assert_int_equal(aws_endpoint_init(&endpoint, urls[i], &err), WEIR_CONFIG);
+        assert_null(strstr(err.message, "s3"));
+        assert_non_null(strstr(err.message, "@h"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -535,6 +552,7 @@ int main(void)
         cmocka_unit_test(profile_values_are_found),
         cmocka_unit_test(endpoints_are_taken_apart),
         cmocka_unit_test(endpoints_of_another_form_are_refused),
+        cmocka_unit_test(refused_endpoints_do_not_show_passwords),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

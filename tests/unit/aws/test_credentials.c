@@ -333,6 +333,28 @@ static void failed_early_renewal_keeps_the_old_set_and_pauses(void **state)
     fixture_close(&f);
 }
 
+/* The shortest sessions of STS last 15 minutes, and a service may go on giving what it gave. */
+static void set_that_comes_within_its_window_is_not_renewed_at_every_request(void **state)
+{
+    (void)state;
+    static const struct script_step steps[] = {GIVES("SHORT", "2026-01-01T00:14:59Z"),
+                                               GIVES("SECOND", "2026-01-01T02:00:00Z")};
+    struct chain_fixture f;
+    fixture_init_container(&f, steps, 2);
+    for (int i = 0; i < 20000; i++) {
+        fixture_got(&f, "SHORT", "PLANTEDsecret", "PLANTEDtoken");
+        (void)sched_yield();
+    }
+    assert_int_equal(script_server_count(f.server), 1);
+    env_fake_advance(f.env, MINUTE_MS);
+    while (strcmp(f.got->access_key_id, "SECOND") != 0) {
+        assert_int_equal(fixture_get(&f), WEIR_OK);
+        (void)sched_yield();
+    }
+    assert_int_equal(script_server_count(f.server), 2);
+    fixture_close(&f);
+}
+
 static void failed_needed_renewal_is_an_error_that_may_pass(void **state)
 {
     (void)state;
@@ -431,6 +453,7 @@ int main(void)
         cmocka_unit_test(opening_sends_nothing_and_one_set_serves_until_its_window),
         cmocka_unit_test(set_is_renewed_beside_its_use),
         cmocka_unit_test(failed_early_renewal_keeps_the_old_set_and_pauses),
+        cmocka_unit_test(set_that_comes_within_its_window_is_not_renewed_at_every_request),
         cmocka_unit_test(failed_needed_renewal_is_an_error_that_may_pass),
         cmocka_unit_test(set_that_comes_expired_is_an_error),
         cmocka_unit_test(many_who_wait_share_one_fetch),

@@ -573,6 +573,23 @@ static void opening_without_region_and_endpoint_is_refused(void **state)
     assert_non_null(strstr(err.message, "neither a region nor an endpoint"));
 }
 
+static void password_in_an_endpoint_is_not_shown(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"htp://u:s3cret@h:1", "u:s3cret@h:1", "http://u:s3cret@h:1"};
+    struct aws_environment environment = {pairs_get, NULL};
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        const struct weir_client_options options = {.struct_size = sizeof(options),
+                                                    .endpoint_url = urls[i]};
+        struct weir_client *client = NULL;
+        struct weir_error err = {0};
+        assert_int_equal(client_open_with(&options, &environment, env_system(), &client, &err),
+                         WEIR_CONFIG);
+        assert_null(strstr(err.message, "s3cret"));
+        assert_non_null(strstr(err.message, "@h:1"));
+    }
+}
+
 static void version_is_the_projects(void **state)
 {
     (void)state;
@@ -613,6 +630,7 @@ int main(void)
         cmocka_unit_test(options_without_size_are_refused),
         cmocka_unit_test(fault_points_stand_for_a_lost_request_and_a_lost_answer),
         cmocka_unit_test(opening_without_region_and_endpoint_is_refused),
+        cmocka_unit_test(password_in_an_endpoint_is_not_shown),
         cmocka_unit_test(version_is_the_projects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,8 @@
  */
 #include "unit/client/client_fixture.h"
 
+#include "aws/http.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -80,6 +82,10 @@ static const struct failure {
     {"a success that is no object",
      {.status = 200, .body = "[]"},
      WEIR_PROTOCOL,
+     WEIR_OUTCOME_UNKNOWN},
+    {"a success of another kind",
+     {.status = 204, .body = ""},
+     WEIR_SERVICE_OTHER,
      WEIR_OUTCOME_UNKNOWN},
     {"a success with a wrong checksum",
      {.status = 200, .body = "{\"a\":1}", .headers = "x-amz-crc32: 1\r\n"},
@@ -196,6 +202,74 @@ static void what_never_left_is_not_applied(void **state)
     weir_client_close(f.client);
 }
 
+/* What went to the proxy is its own CONNECT, not the request. */
+static void what_a_proxy_refuses_to_carry_is_not_applied(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY",
+                                       "secret", NULL};
+    const struct aws_environment environment = {pairs_get, (void *)(uintptr_t)keys};
+    const struct weir_client_options options = {
+        .struct_size = sizeof(options), .max_attempts = 1, .endpoint_url = "https://table.example"};
+    const struct script_step refuses = {.status = 403};
+    const struct script_step steps[] = {refuses, refuses, refuses, refuses};
+    struct fixture f = {.server = script_server_start(steps, KINDS)};
+    char proxy[64];
+    (void)snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", script_server_port(f.server));
+    assert_int_equal(setenv("https_proxy", proxy, 1), 0);
+    assert_int_equal(client_open_with(&options, &environment, env_system(), &f.client, &f.err),
+                     WEIR_OK);
+    for (int kind = 0; kind < KINDS; kind++) {
+        assert_int_equal(fixture_call(&f, calls[kind].operation, calls[kind].json),
+                         WEIR_UNREACHABLE);
+        assert_int_equal(f.err.outcome, WEIR_NOT_APPLIED);
+        assert_int_equal(script_server_count(f.server), kind + 1);
+    }
+    assert_int_equal(unsetenv("https_proxy"), 0);
+    fixture_close(&f);
+}
+
+/* The handle remembers the request before: that one was sent, this one is not. */
+static void what_is_cancelled_before_it_is_sent_is_not_applied(void **state)
+{
+    (void)state;
+    struct script_server *server = script_server_start(NULL, 0);
+    const struct aws_http_options options = {.env = env_system()};
+    struct aws_http_request requests[2] = {0};
+    struct aws_endpoint endpoint;
+    struct aws_http *http = NULL;
+    char url[64];
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", script_server_port(server));
+    assert_int_equal(aws_endpoint_init(&endpoint, url, NULL), WEIR_OK);
+    assert_int_equal(aws_http_open(&options, &http, NULL), WEIR_OK);
+    atomic_store(&requests[1].cancelled, true);
+    for (int i = 0; i < 2; i++) {
+        requests[i].endpoint = &endpoint;
+        requests[i].timeout_ms = 10000;
+        assert_true(aws_http_run(http, &requests[i]));
+        assert_int_equal(requests[i].status, i == 0 ? WEIR_OK : WEIR_CANCELLED);
+        assert_int_equal(requests[i].sent, i == 0);
+        buf_fini(&requests[i].answer);
+    }
+    assert_int_equal(script_server_count(server), 1);
+    aws_http_close(http);
+    aws_endpoint_fini(&endpoint);
+    script_server_stop(server);
+}
+
+static void what_was_sent_on_a_kept_connection_is_unknown(void **state)
+{
+    (void)state;
+    const struct script_step steps[] = {{.status = 200}, {.action = SCRIPT_HANG}};
+    struct fixture f;
+    fixture_of(&f, steps, 2, 1);
+    assert_int_equal(fixture_call(&f, calls[PUT].operation, calls[PUT].json), WEIR_OK);
+    assert_int_equal(fixture_call(&f, calls[PUT].operation, calls[PUT].json), WEIR_TIMEOUT);
+    assert_int_equal(f.err.outcome, WEIR_OUTCOME_UNKNOWN);
+    assert_int_equal(script_server_connections(f.server), 1);
+    fixture_close(&f);
+}
+
 /* The client cannot tell whether the request was read; it must not say that it was applied. */
 static void a_reset_before_the_request_is_read_is_never_a_success(void **state)
 {
@@ -262,6 +336,9 @@ int main(void)
         cmocka_unit_test(a_later_success_is_applied),
         cmocka_unit_test(a_later_refusal_settles_transactions_alone),
         cmocka_unit_test(what_never_left_is_not_applied),
+        cmocka_unit_test(what_a_proxy_refuses_to_carry_is_not_applied),
+        cmocka_unit_test(what_is_cancelled_before_it_is_sent_is_not_applied),
+        cmocka_unit_test(what_was_sent_on_a_kept_connection_is_unknown),
         cmocka_unit_test(a_reset_before_the_request_is_read_is_never_a_success),
         cmocka_unit_test(connecting_has_a_time_of_its_own_and_sends_nothing),
     };
