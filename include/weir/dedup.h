@@ -44,8 +44,8 @@
  * on no clock: a worker whose claim was taken over can neither complete nor release it, however
  * wrong the clocks are. A clock that is ahead takes over early, one that is behind holds shorter
  * leases; the effect may then run twice, but one completion counts. Rows in the same table that
- * hold a messageType belong to an outbox and are left alone: under their keys, checks, commits and
- * claims give WEIR_CONFIG.
+ * hold a messageType or a redispatchRow belong to an outbox and are left alone: under their keys,
+ * checks, commits and claims give WEIR_CONFIG.
  *
  * Threads: a dedup is thread-safe. Results are written only on success.
  */

@@ -74,7 +74,7 @@ struct weir_outbox_topic {
 struct weir_outbox_options {
     uint32_t struct_size;       /* set by WEIR_OUTBOX_OPTIONS_INIT; 0 is an error */
     uint32_t no_create;         /* 1: the table must exist; 0: it is created when missing */
-    uint32_t no_stream;         /* 1: created without a stream; 0: NEW_AND_OLD_IMAGES */
+    uint32_t no_stream;         /* 1: none is made; 0: NEW_AND_OLD_IMAGES, see weir_outbox_open */
     uint32_t wait_ms;           /* for the table to become ACTIVE; 0: 60000 */
     int64_t retention_s;        /* kept that long after publication; 0: 604800; -1: for ever */
     const char *table;          /* NULL: "outbox" */
@@ -104,10 +104,13 @@ struct weir_outbox_options {
 /*
  * Opens the outbox on a client, which must outlive it, and makes sure that its table is there:
  * creates it when missing and allowed (two that do so at once both succeed), waits for ACTIVE,
- * turns TTL on when the retention asks for it, also on a table that existed without. options NULL
- * means all defaults. WEIR_RESOURCE_NOT_FOUND: missing and no_create. WEIR_TIMEOUT: not ACTIVE
- * within wait_ms. WEIR_CONFIG: the table's keys, indexes or TTL attribute are others than named, an
- * option is wrong, two fields have one attribute, or the retention is over a thousand years.
+ * turns TTL on when the retention asks for it, also on a table that existed without. A table
+ * without a stream gets it by UpdateTable, unless no_stream or no_create is 1; a stream of another
+ * view type stays. All of this only where the table's keys and indexes are those of the options.
+ * options NULL means all defaults. WEIR_RESOURCE_NOT_FOUND: missing and no_create. WEIR_TIMEOUT:
+ * not ACTIVE within wait_ms. WEIR_CONFIG: the table's keys, indexes or TTL attribute are others
+ * than named, an option is wrong, two fields have one attribute, or the retention is over a
+ * thousand years.
  */
 WEIR_API enum weir_status weir_outbox_open(struct weir_client *client,
                                            const struct weir_outbox_options *options,
@@ -329,9 +332,10 @@ WEIR_API enum weir_status weir_outbox_record_failure(struct weir_outbox *outbox,
  * the place in its transaction are dropped; it comes after what its key has by then.
  *
  * WEIR_NOT_FOUND: no such message. WEIR_ALREADY_EXISTS: it is published, which is refused unless
- * `published_too` is 1. WEIR_INVALID_ARGUMENT: the outbox was opened with mark `none`, so whether
- * it is published cannot be known, and `published_too` is 0. A relay that holds the message at this
- * moment publishes it twice, with the same id.
+ * `published_too` is 1; or another has it in hands, or replaced it in this moment.
+ * WEIR_INVALID_ARGUMENT: the outbox was opened with mark `none`, so whether it is published cannot
+ * be known, and `published_too` is 0. A relay that holds the message at this moment publishes it
+ * twice, with the same id.
  */
 WEIR_API enum weir_status weir_outbox_redispatch(struct weir_outbox *outbox, const char *key,
                                                  size_t key_len, const char *id, size_t id_len,

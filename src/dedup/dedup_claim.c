@@ -222,14 +222,23 @@ static enum weir_status settle_move(const struct move *move, const struct dedup_
     return dedup_refuse(&move->call, WEIR_LEASE_LOST, "is not held by this claim any more", error);
 }
 
+/* *ret_row is the row that refused the write, absent otherwise. */
+static enum weir_status make_move_over(const struct weir_dedup *dedup, const struct move *move,
+                                       struct weir_value *document, struct dedup_row *ret_row,
+                                       struct weir_error *error)
+{
+    const char *operation = move->after == DEDUP_ABSENT ? "DeleteItem" : "UpdateItem";
+    *ret_row = (struct dedup_row){0};
+    enum weir_status status =
+        dedup_write(dedup, &move->call, operation, document, NULL, ret_row, error);
+    return status == WEIR_CONDITION_FAILED ? settle_move(move, ret_row, error) : status;
+}
+
 static enum weir_status make_move(const struct weir_dedup *dedup, const struct move *move,
                                   struct weir_value *document, struct weir_error *error)
 {
-    const char *operation = move->after == DEDUP_ABSENT ? "DeleteItem" : "UpdateItem";
     struct dedup_row row;
-    enum weir_status status =
-        dedup_write(dedup, &move->call, operation, document, NULL, &row, error);
-    return status == WEIR_CONDITION_FAILED ? settle_move(move, &row, error) : status;
+    return make_move_over(dedup, move, document, &row, error);
 }
 
 enum weir_status weir_dedup_renew(struct weir_dedup *dedup, const struct weir_dedup_id *id,
@@ -265,18 +274,21 @@ enum weir_status weir_dedup_complete(struct weir_dedup *dedup, const struct weir
                                      struct weir_error *err)
 {
     struct move move;
+    struct dedup_row row;
     struct weir_error error = {0};
     enum weir_status status = move_begin(dedup, id, token, DEDUP_COMPLETED, &move, &error);
     if (status == WEIR_OK) {
         status = check_result(&move.call, result_len, &error);
     }
     if (status == WEIR_OK) {
-        status = make_move(
+        status = make_move_over(
             dedup, &move,
-            dedup_complete_update(&move.call, move.token, bytes_of(result, result_len)), &error);
+            dedup_complete_update(&move.call, move.token, bytes_of(result, result_len)), &row,
+            &error);
     }
-    if (status == WEIR_OK) {
-        dedup_remember(dedup, &move.call, dedup_completed_expires_at_s(&move.call));
+    if (status == WEIR_OK) { /* a row that was completed before keeps its expiry */
+        dedup_remember(dedup, &move.call,
+                       row.is_there ? row.expires_at_s : dedup_completed_expires_at_s(&move.call));
     }
     return dedup_call_end(dedup, &move.call, status, &error, err);
 }

@@ -44,6 +44,13 @@ static void add_time(struct arena *a, struct weir_value *map, const char *name, 
     }
 }
 
+/* Seconds may be any number in a row that another program wrote. */
+static int64_t ms_of(int64_t seconds)
+{
+    const int64_t max = INT64_MAX / 1000;
+    return (seconds > max ? max : seconds < -max ? -max : seconds) * 1000;
+}
+
 static void list_add(struct arena *a, struct weir_value *rows, const struct dedup_seen *seen)
 {
     struct weir_value *row = value_append(a, rows);
@@ -58,7 +65,7 @@ static void list_add(struct arena *a, struct weir_value *rows, const struct dedu
     add_text(a, row, "claimedAt", dedup_page_text(seen->item, "claimed_at"));
     add_text(a, row, "completedAt", dedup_page_text(seen->item, "completed_at"));
     add_time(a, row, "leaseUntil", seen->row.lease_until_ms);
-    add_time(a, row, "expiresAt", seen->row.expires_at_s * 1000);
+    add_time(a, row, "expiresAt", ms_of(seen->row.expires_at_s));
     add_text(a, row, "error", dedup_page_text(seen->item, "error"));
 }
 

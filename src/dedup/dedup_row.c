@@ -26,7 +26,12 @@
     "messageType) OR lease_until < :now_ms"
 #define FREE_OF_OTHER_PAYLOADS FREE " AND payload_hash = :hash"
 #define HELD "#token = :token AND #status = :held"
-#define OURS "attribute_exists(worker_id) AND attribute_not_exists(messageType)"
+#define OURS                                                            \
+    "attribute_exists(worker_id) AND attribute_not_exists(messageType)" \
+    " AND attribute_not_exists(redispatchRow)"
+
+/* What tells an outbox's row, for projections: of a message that is kept whole, its type alone. */
+#define FOREIGN_SIGNS "messageType, redispatchRow.messageType"
 
 /* ---- the id ---------------------------------------------------------------------------------- */
 
@@ -134,6 +139,12 @@ static enum weir_status state_of(struct weir_bytes text, enum dedup_state *ret_s
     return WEIR_OK;
 }
 
+/* A message, or one that weir_outbox_redispatch keeps whole between its two steps. */
+static bool is_foreign(const struct weir_value *row)
+{
+    return value_get(row, "messageType") != NULL || value_get(row, "redispatchRow") != NULL;
+}
+
 enum weir_status dedup_decode(const struct dedup_call *call, const struct weir_value *item,
                               struct dedup_row *ret_row, struct weir_error *err)
 {
@@ -145,7 +156,7 @@ enum weir_status dedup_decode(const struct dedup_call *call, const struct weir_v
     }
     ret_row->is_there = true;
     enum weir_status status = value_to_item(call->arena, item, &row, err);
-    if (status == WEIR_OK && value_get(row, "messageType") != NULL) {
+    if (status == WEIR_OK && is_foreign(row)) {
         ret_row->state = DEDUP_FOREIGN;
         return WEIR_OK;
     }
@@ -427,7 +438,7 @@ struct weir_value *dedup_batch_get(struct arena *a, const struct dedup_policy *p
     value_add_value(a, table, "Keys", keys);
     value_add_bool(a, table, "ConsistentRead", true);
     value_add_str(a, table, "ProjectionExpression",
-                  BYTES_LIT("worker_id, message_id, messageType, #status, expires_at"));
+                  BYTES_LIT("worker_id, message_id, " FOREIGN_SIGNS ", #status, expires_at"));
     add_names(a, table, reserved, 1);
     struct weir_value *node = tables == NULL ? NULL : value_add(a, tables, policy->table);
     if (node == NULL || table == NULL) {
@@ -448,7 +459,7 @@ struct weir_value *dedup_rows(struct arena *a, const struct dedup_policy *policy
     value_add_bool(a, document, "ConsistentRead", true);
     value_add_int(a, document, "Limit", limit);
     value_add_str(a, document, "ProjectionExpression",
-                  BYTES_LIT("worker_id, message_id, messageType, #status, #token, #error, "
+                  BYTES_LIT("worker_id, message_id, " FOREIGN_SIGNS ", #status, #token, #error, "
                             "lease_until, expires_at, claimed_at, completed_at"));
     add_names(a, document, reserved, sizeof(reserved) / sizeof(reserved[0]));
     if (after != NULL) {

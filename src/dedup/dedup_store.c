@@ -84,6 +84,7 @@ static enum weir_status check_keys(const struct weir_value *description, struct 
                             BYTES_ARG(table));
 }
 
+/* TTL comes last: in another's table it would delete what is not ours. */
 static enum weir_status prepare_table(const struct weir_dedup *dedup,
                                       const struct weir_dedup_options *options, struct arena *a,
                                       struct weir_error *err)
@@ -91,7 +92,6 @@ static enum weir_status prepare_table(const struct weir_dedup *dedup,
     const struct weir_value *description = NULL;
     struct client_table_wish wish = {
         .table = dedup->policy.table,
-        .ttl_attribute = BYTES_LIT("expires_at"),
         .wait_ms = options->wait_ms == 0 ? DEFAULT_WAIT_MS : options->wait_ms,
     };
     if (options->no_create == 0) {
@@ -101,7 +101,13 @@ static enum weir_status prepare_table(const struct weir_dedup *dedup,
         }
     }
     enum weir_status status = client_table_ensure(dedup->client, &wish, a, &description, err);
-    return status == WEIR_OK ? check_keys(description, dedup->policy.table, err) : status;
+    if (status == WEIR_OK) {
+        status = check_keys(description, dedup->policy.table, err);
+    }
+    wish.create = NULL;
+    wish.ttl_attribute = BYTES_LIT("expires_at");
+    return status == WEIR_OK ? client_table_ensure(dedup->client, &wish, a, &description, err)
+                             : status;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -467,11 +473,15 @@ enum weir_status weir_dedup_forget(struct weir_dedup *dedup, const struct weir_d
     struct weir_error error = {0};
     enum weir_status status = dedup_call_begin(dedup, id, &call, &error);
     if (status == WEIR_OK) {
-        dedup_cache_forget(dedup->cache, call.worker, call.message);
         status = dedup_write(dedup, &call, "DeleteItem", dedup_forget(&call), NULL, &row, &error);
+        /* Afterwards: a check may have read the row before it went. */
+        dedup_cache_forget(dedup->cache, call.worker, call.message);
     }
     if (status == WEIR_CONDITION_FAILED) {
-        status = dedup_refuse(&call, WEIR_NOT_FOUND, "is not remembered", &error);
+        bool gone_by_lost_attempt = !row.is_there && error.outcome == WEIR_OUTCOME_UNKNOWN;
+        status = gone_by_lost_attempt
+                     ? WEIR_OK
+                     : dedup_refuse(&call, WEIR_NOT_FOUND, "is not remembered", &error);
     }
     return dedup_call_end(dedup, &call, status, &error, err);
 }

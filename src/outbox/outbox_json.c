@@ -7,46 +7,56 @@
 #include "base/base64.h"
 #include "base/error.h"
 
-static void add_text(struct arena *a, struct weir_value *to, enum outbox_field field,
-                     struct weir_bytes text)
+/* A document under construction: without memory for a member it has fewer than are wanted. */
+struct writing {
+    struct arena *arena;
+    struct weir_value *to;
+    uint32_t wanted;
+};
+
+static void add_text(struct writing *w, enum outbox_field field, struct weir_bytes text)
 {
-    struct weir_value *node =
-        text.len == 0 ? NULL : value_add(a, to, bytes_str(outbox_fields[field].document));
-    if (node != NULL) {
-        *node = (struct weir_value){.type = VALUE_S, .u.bytes = text};
+    if (text.len == 0) {
+        return;
     }
+    w->wanted++;
+    value_add_str(w->arena, w->to, outbox_fields[field].document, text);
 }
 
-static void add_payload(struct arena *a, struct weir_value *to, struct weir_bytes payload)
+static void add_payload(struct writing *w, struct weir_bytes payload)
 {
     size_t len = base64_text_len(payload.len);
-    uint8_t *text = len == SIZE_MAX ? NULL : arena_alloc(a, len);
+    uint8_t *text = len == SIZE_MAX ? NULL : arena_alloc(w->arena, len);
+    w->wanted++;
     if (text != NULL) {
         base64_encode(payload, text);
-        value_add_str(a, to, "payload", bytes_of(text, len));
+        value_add_str(w->arena, w->to, "payload", bytes_of(text, len));
     }
 }
 
-static void add_count(struct arena *a, struct weir_value *to, enum outbox_field field,
-                      uint64_t count)
+static void add_count(struct writing *w, enum outbox_field field, uint64_t count)
 {
     if (count > 0) {
-        value_add_int(a, to, outbox_fields[field].document, (int64_t)count);
+        w->wanted++;
+        value_add_int(w->arena, w->to, outbox_fields[field].document, (int64_t)count);
     }
 }
 
 /* The texts that the decoded message does not hold. */
-static void add_stored_texts(struct arena *a, const struct outbox_layout *layout,
-                             const struct weir_value *row, struct weir_value *to)
+static void add_stored_texts(struct writing *w, const struct outbox_layout *layout,
+                             const struct weir_value *row)
 {
     static const enum outbox_field fields[] = {OUTBOX_PUBLISHED_AT, OUTBOX_PENDING,
                                                OUTBOX_LAST_ERROR};
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        add_text(a, to, fields[i], outbox_text(layout, row, fields[i]));
+        add_text(w, fields[i], outbox_text(layout, row, fields[i]));
     }
     const struct weir_value *ttl = outbox_value(layout, row, OUTBOX_TTL);
-    struct weir_value *node =
-        ttl == NULL || ttl->type != VALUE_N ? NULL : value_add(a, to, BYTES_LIT("ttl"));
+    if (ttl == NULL || ttl->type != VALUE_N) {
+        return;
+    }
+    struct weir_value *node = value_add(w->arena, w->to, BYTES_LIT("ttl"));
+    w->wanted++;
     if (node != NULL) {
         *node = (struct weir_value){.type = VALUE_N, .u.bytes = ttl->u.bytes};
     }
@@ -57,28 +67,30 @@ enum weir_status outbox_document(struct arena *a, const struct outbox_layout *la
                                  struct weir_error *err)
 {
     struct outbox_message message;
+    struct writing w = {.arena = a, .to = to};
     enum weir_status status = outbox_decode(a, layout, row, &message, err);
     if (status != WEIR_OK) {
         return status;
     }
     *to = (struct weir_value){.type = VALUE_M};
-    add_text(a, to, OUTBOX_ID, message.id);
-    add_text(a, to, OUTBOX_KEY, message.key);
+    add_text(&w, OUTBOX_ID, message.id);
+    add_text(&w, OUTBOX_KEY, message.key);
     for (size_t i = 0; i < outbox_text_field_count; i++) {
         struct weir_bytes text;
         memcpy(&text, (const char *)&message + outbox_text_fields[i].to, sizeof(text));
-        add_text(a, to, outbox_text_fields[i].field, text);
+        add_text(&w, outbox_text_fields[i].field, text);
     }
-    add_payload(a, to, message.payload);
-    add_text(a, to, OUTBOX_CREATED_AT, message.created_at);
+    add_payload(&w, message.payload);
+    add_text(&w, OUTBOX_CREATED_AT, message.created_at);
     value_add_bool(a, to, outbox_fields[OUTBOX_PUBLISHED].document, message.published);
-    add_stored_texts(a, layout, row, to);
-    add_count(a, to, OUTBOX_DISPATCH_COUNT, message.dispatch_count);
-    add_count(a, to, OUTBOX_RETRY_COUNT, message.retry_count);
-    add_count(a, to, OUTBOX_POSITION, message.position);
-    add_count(a, to, OUTBOX_OF, message.of);
-    add_count(a, to, OUTBOX_SEQUENCE, message.sequence);
-    return WEIR_OK;
+    w.wanted++;
+    add_stored_texts(&w, layout, row);
+    add_count(&w, OUTBOX_DISPATCH_COUNT, message.dispatch_count);
+    add_count(&w, OUTBOX_RETRY_COUNT, message.retry_count);
+    add_count(&w, OUTBOX_POSITION, message.position);
+    add_count(&w, OUTBOX_OF, message.of);
+    add_count(&w, OUTBOX_SEQUENCE, message.sequence);
+    return to->u.map.count == w.wanted ? WEIR_OK : outbox_no_memory(err);
 }
 
 /* ---- tokens: Base64 of texts, each behind its length of 4 bytes ------------------------------ */

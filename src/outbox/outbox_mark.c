@@ -29,6 +29,14 @@ enum weir_status outbox_check_marking(const struct weir_outbox *outbox, struct w
                            "this outbox was opened with mark \"none\": its rows are not marked");
 }
 
+/* After a lost answer a deletion's condition fails because the row is gone: by that attempt. */
+static bool is_deleted_by_lost_attempt(const char *operation, const struct weir_value *members,
+                                       const struct weir_error *error)
+{
+    return strcmp(operation, "DeleteItem") == 0 && error->outcome == WEIR_OUTCOME_UNKNOWN &&
+           value_get(members, "Item") == NULL;
+}
+
 /* One conditional write of one row. */
 static enum weir_status write_row(struct weir_outbox *outbox, struct arena *a,
                                   const char *operation, struct weir_value *request,
@@ -36,11 +44,21 @@ static enum weir_status write_row(struct weir_outbox *outbox, struct arena *a,
                                   struct weir_error *err)
 {
     struct weir_value *response = NULL;
+    const struct weir_value *members = NULL;
+    struct weir_error error = {0};
+    value_add_str(a, request, "ReturnValuesOnConditionCheckFailure", BYTES_LIT("ALL_OLD"));
     enum weir_status status =
-        request == NULL ? outbox_no_memory(err)
-                        : outbox_call(outbox, operation, request, a, &response, NULL, err);
-    return status == WEIR_CONDITION_FAILED ? outbox_not_found(&outbox->layout, key, id, err)
-                                           : status;
+        request == NULL ? outbox_no_memory(&error)
+                        : outbox_call(outbox, operation, request, a, &response, &members, &error);
+    if (status == WEIR_CONDITION_FAILED) {
+        status = is_deleted_by_lost_attempt(operation, members, &error)
+                     ? WEIR_OK
+                     : outbox_not_found(&outbox->layout, key, id, &error);
+    }
+    if (status != WEIR_OK && err != NULL) {
+        *err = error;
+    }
+    return status;
 }
 
 enum weir_status weir_outbox_mark(struct weir_outbox *outbox, const char *key, size_t key_len,

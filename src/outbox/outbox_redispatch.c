@@ -120,22 +120,44 @@ static struct weir_value *copy_of(const struct redispatch *r, const struct weir_
 
 /* ---- the two steps --------------------------------------------------------------------------- */
 
-static struct weir_value *delete_request(const struct redispatch *r, struct weir_value *key,
-                                         enum outbox_field proof, bool unpublished)
+static struct weir_value *copy_delete_request(const struct redispatch *r)
 {
     struct arena *a = r->arena;
-    struct weir_value *request = outbox_keyed_request(a, r->layout, key);
-    value_add_str(a, request, "ConditionExpression",
-                  unpublished
-                      ? BYTES_LIT("attribute_exists(#proof) AND "
-                                  "(attribute_not_exists(#published) OR #published = :false)")
-                      : BYTES_LIT("attribute_exists(#proof)"));
+    struct weir_value *request = outbox_keyed_request(a, r->layout, r->copy_key);
+    value_add_str(a, request, "ConditionExpression", BYTES_LIT("attribute_exists(#parked)"));
     struct weir_value *names = value_add_map(a, request, "ExpressionAttributeNames");
-    outbox_add_name(a, names, "#proof", r->layout, proof);
-    if (unpublished) {
+    outbox_add_name(a, names, "#parked", r->layout, OUTBOX_PARKED);
+    return names == NULL ? NULL : request;
+}
+
+/* Only the message that was read goes, not one that was added under its id meanwhile: what comes
+ * back is what was read. */
+static struct weir_value *row_delete_request(const struct redispatch *r,
+                                             const struct weir_value *row)
+{
+    struct arena *a = r->arena;
+    struct weir_bytes created = outbox_text(r->layout, row, OUTBOX_CREATED_AT);
+    struct weir_value *request = outbox_keyed_request(a, r->layout, r->row_key);
+    struct weir_value *values = value_new_map(a, VALUE_ITEM);
+    const char *condition = arena_printf(
+        a, "attribute_exists(#proof) AND %s%s",
+        created.ptr == NULL ? "attribute_not_exists(#created)" : "#created = :created",
+        r->published_too ? "" : " AND (attribute_not_exists(#published) OR #published = :false)");
+    if (condition == NULL || values == NULL) {
+        return NULL;
+    }
+    value_add_str(a, request, "ConditionExpression", bytes_str(condition));
+    struct weir_value *names = value_add_map(a, request, "ExpressionAttributeNames");
+    outbox_add_name(a, names, "#proof", r->layout, r->layout->kind->proof);
+    outbox_add_name(a, names, "#created", r->layout, OUTBOX_CREATED_AT);
+    if (created.ptr != NULL) {
+        outbox_add_text(a, values, BYTES_LIT(":created"), created);
+    }
+    if (!r->published_too) {
         outbox_add_name(a, names, "#published", r->layout, OUTBOX_PUBLISHED);
-        struct weir_value *values = value_new_map(a, VALUE_ITEM);
         outbox_add_bool(a, values, BYTES_LIT(":false"), false);
+    }
+    if (values->u.map.count > 0) { /* the service refuses an empty map */
         outbox_add_values(a, request, values);
     }
     return names == NULL ? NULL : request;
@@ -172,22 +194,35 @@ static enum weir_status take_out(const struct redispatch *r, const struct weir_v
     if (copy == NULL) {
         return outbox_no_memory(error);
     }
-    return commit_two(
-        r,
-        outbox_element(a, "Delete",
-                       delete_request(r, r->row_key, r->layout->kind->proof, !r->published_too)),
-        outbox_element(a, "Put", outbox_put_of_row(a, r->layout, copy)), ret_failed, error);
+    return commit_two(r, outbox_element(a, "Delete", row_delete_request(r, row)),
+                      outbox_element(a, "Put", outbox_put_of_row(a, r->layout, copy)), ret_failed,
+                      error);
 }
 
-/* Whether the id was added anew, after the copy was made: then the copy has nothing to come back
- * for. */
+static struct weir_value *row_is_there(const struct redispatch *r)
+{
+    struct arena *a = r->arena;
+    struct weir_value *check = outbox_keyed_request(a, r->layout, r->row_key);
+    value_add_str(a, check, "ConditionExpression", BYTES_LIT("attribute_exists(#proof)"));
+    struct weir_value *names = value_add_map(a, check, "ExpressionAttributeNames");
+    outbox_add_name(a, names, "#proof", r->layout, r->layout->kind->proof);
+    return names == NULL ? NULL : check;
+}
+
+/* The row is there, so the copy has nothing to come back for; unless another took the row out
+ * again by now: then the copy is that one's, and all that there is of the message. */
 static enum weir_status drop_copy(const struct redispatch *r, struct weir_error *error)
 {
-    struct weir_value *response = NULL;
+    int32_t failed;
     enum weir_status status =
-        outbox_call(r->outbox, "DeleteItem", delete_request(r, r->copy_key, OUTBOX_PARKED, false),
-                    r->arena, &response, NULL, error);
-    return status == WEIR_CONDITION_FAILED ? WEIR_OK : status;
+        commit_two(r, outbox_element(r->arena, "ConditionCheck", row_is_there(r)),
+                   outbox_element(r->arena, "Delete", copy_delete_request(r)), &failed, error);
+    if (failed == 0) {
+        return outbox_refuse(error, WEIR_ALREADY_EXISTS,
+                             "message %.*s is in another's hands, or another row has its place",
+                             BYTES_ARG(r->id));
+    }
+    return failed == 1 ? WEIR_OK : status;
 }
 
 static enum weir_status put_back(const struct redispatch *r, const struct weir_value *copy,
@@ -202,10 +237,9 @@ static enum weir_status put_back(const struct redispatch *r, const struct weir_v
     }
     struct weir_value row = *held;
     row.form = VALUE_ITEM;
-    enum weir_status status = commit_two(
-        r, outbox_element(a, "Put", outbox_put_of_row(a, r->layout, &row)),
-        outbox_element(a, "Delete", delete_request(r, r->copy_key, OUTBOX_PARKED, false)), &failed,
-        error);
+    enum weir_status status =
+        commit_two(r, outbox_element(a, "Put", outbox_put_of_row(a, r->layout, &row)),
+                   outbox_element(a, "Delete", copy_delete_request(r)), &failed, error);
     if (failed == 0) {
         return drop_copy(r, error);
     }
@@ -232,7 +266,7 @@ static enum weir_status begin_again(const struct redispatch *r, struct weir_erro
     status = take_out(r, row, &failed, error);
     if (failed == 0) {
         return outbox_refuse(error, WEIR_ALREADY_EXISTS,
-                             "message %.*s was published or deleted in this moment",
+                             "message %.*s was published, deleted or replaced in this moment",
                              BYTES_ARG(r->id));
     }
     return failed == 1 ? WEIR_OK : status; /* another took it out: its copy is there */

@@ -100,6 +100,13 @@ static void list_indexes(const struct outbox_layout *layout, struct index_list *
     }
 }
 
+static void add_stream(struct arena *a, struct weir_value *request)
+{
+    struct weir_value *specification = value_add_map(a, request, "StreamSpecification");
+    value_add_bool(a, specification, "StreamEnabled", true);
+    value_add_str(a, specification, "StreamViewType", BYTES_LIT("NEW_AND_OLD_IMAGES"));
+}
+
 struct weir_value *outbox_create_request(struct arena *a, const struct outbox_layout *layout,
                                          bool stream)
 {
@@ -121,9 +128,7 @@ struct weir_value *outbox_create_request(struct arena *a, const struct outbox_la
     }
     add_definitions(a, request, layout, is_key);
     if (stream) {
-        struct weir_value *specification = value_add_map(a, request, "StreamSpecification");
-        value_add_bool(a, specification, "StreamEnabled", true);
-        value_add_str(a, specification, "StreamViewType", BYTES_LIT("NEW_AND_OLD_IMAGES"));
+        add_stream(a, request);
     }
     return request;
 }
@@ -275,6 +280,67 @@ static enum weir_status check_ttl(struct weir_outbox *outbox, struct arena *a,
         BYTES_ARG(layout->table), BYTES_ARG(name), BYTES_ARG(layout->names[OUTBOX_TTL]));
 }
 
+/* ---- what a table that is ours may lack ------------------------------------------------------ */
+
+static bool has_stream(const struct weir_value *description)
+{
+    const struct weir_value *enabled =
+        value_get(value_get(description, "StreamSpecification"), "StreamEnabled");
+    return enabled != NULL && enabled->type == VALUE_BOOL && enabled->truth;
+}
+
+static enum weir_status enable_stream(const struct weir_outbox *outbox, struct arena *a,
+                                      struct weir_error *err)
+{
+    struct weir_value *response = NULL;
+    struct weir_value *request = value_new_map(a, VALUE_PLAIN);
+    value_add_str(a, request, "TableName", outbox->layout.table);
+    add_stream(a, request);
+    return client_call(outbox->client, "UpdateTable", request, a, &response, NULL, err);
+}
+
+/* Without a stream no relay could follow the table. A refusal is another instance's success, if the
+ * stream is there once the table is ACTIVE again. */
+static enum weir_status ensure_stream(const struct weir_outbox *outbox,
+                                      const struct client_table_wish *wish, struct arena *a,
+                                      const struct weir_value *description, struct weir_error *err)
+{
+    struct weir_error error = {0};
+    if (has_stream(description)) {
+        return WEIR_OK;
+    }
+    enum weir_status enabled = enable_stream(outbox, a, &error);
+    enum weir_status status = client_table_ensure(outbox->client, wish, a, &description, err);
+    if (status != WEIR_OK || enabled == WEIR_OK || has_stream(description)) {
+        return status;
+    }
+    if (err != NULL) {
+        *err = error;
+    }
+    return error_wrap(err, enabled, "turning on the stream of table %.*s",
+                      BYTES_ARG(outbox->layout.table));
+}
+
+/* Only once the table is known to be an outbox: in another's, TTL would delete what is not ours. */
+static enum weir_status ensure_table_is_whole(struct weir_outbox *outbox,
+                                              const struct weir_outbox_options *options,
+                                              struct client_table_wish *wish, struct arena *a,
+                                              const struct weir_value *description,
+                                              struct weir_error *err)
+{
+    enum weir_status status = WEIR_OK;
+    bool stream = options->no_stream == 0 && options->no_create == 0;
+    wish->create = NULL;
+    if (outbox->layout.retention_s > 0) {
+        wish->ttl_attribute = outbox->layout.names[OUTBOX_TTL];
+        status = client_table_ensure(outbox->client, wish, a, &description, err);
+    }
+    if (status == WEIR_OK) {
+        status = check_ttl(outbox, a, err);
+    }
+    return status == WEIR_OK && stream ? ensure_stream(outbox, wish, a, description, err) : status;
+}
+
 enum weir_status outbox_table_prepare(struct weir_outbox *outbox,
                                       const struct weir_outbox_options *options, struct arena *a,
                                       struct weir_error *err)
@@ -287,9 +353,6 @@ enum weir_status outbox_table_prepare(struct weir_outbox *outbox,
                       : outbox_create_request(a, &outbox->layout, options->no_stream == 0),
         .wait_ms = options->wait_ms == 0 ? DEFAULT_WAIT_MS : options->wait_ms,
     };
-    if (outbox->layout.retention_s > 0) {
-        wish.ttl_attribute = outbox->layout.names[OUTBOX_TTL];
-    }
     enum weir_status status = client_table_ensure(outbox->client, &wish, a, &description, err);
     if (status == WEIR_OK) {
         status = check_keys(description, &outbox->layout, err);
@@ -300,7 +363,8 @@ enum weir_status outbox_table_prepare(struct weir_outbox *outbox,
     if (status == WEIR_OK) {
         status = check_indexes(description, &outbox->layout, err);
     }
-    return status == WEIR_OK ? check_ttl(outbox, a, err) : status;
+    return status == WEIR_OK ? ensure_table_is_whole(outbox, options, &wish, a, description, err)
+                             : status;
 }
 
 void outbox_pending_index(const struct outbox_layout *layout, char to[OUTBOX_INDEX_NAME_SIZE])

@@ -170,6 +170,22 @@ static void claim_that_is_not_completed_is_never_cached(void **state)
     dedup_fixture_close(&f);
 }
 
+static void test_H3_completion_that_is_repeated_does_not_outlive_its_row(void **state)
+{
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    struct weir_dedup_id id = id_of("w", "m");
+    struct weir_claim claim = fixture_claim(&f, f.dedup, "w", "m", WEIR_CLAIM_ACQUIRED);
+    assert_status(weir_dedup_complete(f.dedup, &id, claim.token, NULL, 0, &f.err), WEIR_OK);
+    env_fake_advance(f.clock, 3000 * 1000);
+    assert_status(weir_dedup_complete(f.dedup, &id, claim.token, NULL, 0, &f.err), WEIR_OK);
+    assert_int_equal(is_duplicate(&f, f.dedup, "w", "m"), 1);
+    env_fake_advance(f.clock, 602 * 1000); /* 3602 s after the row was written */
+    assert_int_equal(is_duplicate(&f, f.dedup, "w", "m"), 0);
+    dedup_fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +197,7 @@ int main(void)
         cmocka_unit_test(redelivery_is_answered_from_memory_and_for_its_worker_alone),
         cmocka_unit_test(store_keeps_no_more_ids_than_it_may),
         cmocka_unit_test(claim_that_is_not_completed_is_never_cached),
+        cmocka_unit_test(test_H3_completion_that_is_repeated_does_not_outlive_its_row),
     };
     return fixture_run("cache", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -81,6 +81,7 @@ static void table_of_other_keys_is_refused(void **state)
                        "\"KeyType\":\"HASH\"}]}");
     assert_status(weir_dedup_open(f.client, &options, &dedup, &f.err), WEIR_CONFIG);
     assert_says("message_id (RANGE)");
+    assert_false(fixture_has_ttl(&f, "orders", NULL)); /* nothing of another's table is changed */
     dedup_fixture_close(&f);
 }
 

@@ -114,6 +114,22 @@ static void list_is_of_one_worker_or_all_and_of_one_state(void **state)
     dedup_fixture_close(&f);
 }
 
+/* A time that another program wrote, in a row that is ours by its keys. */
+static void list_shows_a_time_beyond_all_times(void **state)
+{
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    (void)fixture_call(&f, "PutItem",
+                       "{\"TableName\":\"" TABLE "\",\"Item\":{\"worker_id\":{\"S\":\"w\"},"
+                       "\"message_id\":{\"S\":\"far\"},\"expires_at\":"
+                       "{\"N\":\"9223372036854775807\"}}}");
+    const struct weir_value *rows = value_get(list(&f, "w", WEIR_DEDUP_ANY, 9, NULL), "rows");
+    assert_string_equal(member(&f, rows->u.list.at, "status"), "COMPLETED");
+    assert_string_equal(member(&f, rows->u.list.at, "expiresAt"), "9999-12-31T23:59:59.999Z");
+    dedup_fixture_close(&f);
+}
+
 static void list_goes_on_with_its_token_to_the_end(void **state)
 {
     (void)state;
@@ -433,6 +449,48 @@ static void purge_with(struct fixture *f, void (*make)(struct fixture *f), bool 
     assert_int_equal(change.deletes, loses_answer ? 2 : 1);
 }
 
+static void make_remembered(struct fixture *f)
+{
+    dedup_cache_add(f->dedup->cache, bytes_str("w"), bytes_str("m"), 0);
+}
+
+/* A check that read the row before it went remembers it again. */
+static void forgotten_message_is_not_remembered_by_a_check_under_way(void **state)
+{
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    struct weir_dedup_id id = id_of("w", "m");
+    struct change change = {.tap = {.before = change_before}, .f = &f, .make = make_remembered};
+    int32_t duplicate = -1;
+    commit(&f, "w", "m");
+    tap_insert(&change.tap, f.client);
+    assert_status(weir_dedup_forget(f.dedup, &id, &f.err), WEIR_OK);
+    tap_remove(&change.tap);
+    assert_status(weir_dedup_check(f.dedup, &id, &duplicate, &f.err), WEIR_OK);
+    assert_int_equal(duplicate, 0);
+    dedup_fixture_close(&f);
+}
+
+static void forget_whose_answer_was_lost_did_forget(void **state)
+{
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    struct weir_dedup_id id = id_of("w", "m");
+    struct change change = {
+        .tap = {.before = change_before, .after = change_after}, .f = &f, .loses_answer = true};
+    commit(&f, "w", "m");
+    tap_insert(&change.tap, f.client);
+    assert_status(weir_dedup_forget(f.dedup, &id, &f.err), WEIR_OK);
+    tap_remove(&change.tap);
+    assert_int_equal(change.deletes, 2);
+    assert_null(fixture_row(&f, "w", "m"));
+    assert_status(weir_dedup_forget(f.dedup, &id, &f.err), WEIR_NOT_FOUND);
+    assert_int_equal(f.err.outcome, WEIR_NOT_APPLIED);
+    dedup_fixture_close(&f);
+}
+
 static void make_committed_again(struct fixture *f)
 {
     struct weir_dedup_id id = id_of("w", "m");
@@ -485,6 +543,48 @@ static void test_A8_row_that_becomes_an_outbox_message_stays(void **state)
                        "{\"TableName\":\"" TABLE "\",\"Item\":{\"worker_id\":{\"S\":\"w\"},"
                        "\"message_id\":{\"S\":\"outbox\"},\"expires_at\":{\"N\":\"1\"}}}");
     purge_with(&f, put_outbox_row, false, 0, 1);
+    assert_non_null(fixture_row(&f, "w", "outbox"));
+    dedup_fixture_close(&f);
+}
+
+/* What weir_outbox_redispatch keeps between its two steps: a message, whole, in one attribute. */
+static void put_redispatch_row(struct fixture *f)
+{
+    (void)fixture_call(
+        f, "PutItem",
+        "{\"TableName\":\"" TABLE "\",\"Item\":{\"worker_id\":{\"S\":\"w\"},"
+        "\"message_id\":{\"S\":\"outbox\"},\"redispatchRow\":{\"M\":{\"worker_id\":{\"S\":\"w\"},"
+        "\"message_id\":{\"S\":\"m\"},\"messageType\":{\"S\":\"t\"}}}}}");
+}
+
+static void test_A8_message_in_the_middle_of_a_redispatch_is_left_alone(void **state)
+{
+    (void)state;
+    struct fixture f;
+    dedup_fixture_open(&f);
+    struct weir_dedup_id id = id_of("w", "outbox");
+    struct weir_claim_request request = request_of("w", "outbox", "p");
+    struct weir_claim claim;
+    struct weir_dedup_checked checked;
+    int32_t duplicate = -1;
+    put_redispatch_row(&f);
+    assert_string_equal(ids_of(&f, list(&f, "", WEIR_DEDUP_ANY, 9, NULL), NULL), "");
+    assert_int_equal(purge(&f, (struct weir_dedup_purge_options){.what = WEIR_DEDUP_PURGE_WORKER,
+                                                                 .worker = {"w", 1}})
+                         .deleted,
+                     0);
+    assert_status(weir_dedup_check(f.dedup, &id, &duplicate, &f.err), WEIR_CONFIG);
+    assert_status(weir_dedup_check_many(f.dedup, &id, 1, &checked, &f.err), WEIR_OK);
+    assert_int_equal(checked.status, WEIR_CONFIG);
+    assert_status(weir_dedup_commit(f.dedup, &id, &f.err), WEIR_CONFIG);
+    assert_status(weir_dedup_claim(f.dedup, &request, &claim, &f.err), WEIR_CONFIG);
+    assert_status(weir_dedup_forget(f.dedup, &id, &f.err), WEIR_NOT_FOUND);
+    assert_non_null(fixture_row(&f, "w", "outbox"));
+    /* Nor where it comes while the delete is on its way. */
+    (void)fixture_call(&f, "PutItem",
+                       "{\"TableName\":\"" TABLE "\",\"Item\":{\"worker_id\":{\"S\":\"w\"},"
+                       "\"message_id\":{\"S\":\"outbox\"}}}");
+    purge_with(&f, put_redispatch_row, false, 0, 1);
     assert_non_null(fixture_row(&f, "w", "outbox"));
     dedup_fixture_close(&f);
 }
@@ -601,6 +701,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(list_shows_what_every_row_says),
         cmocka_unit_test(list_is_of_one_worker_or_all_and_of_one_state),
+        cmocka_unit_test(list_shows_a_time_beyond_all_times),
         cmocka_unit_test(list_goes_on_with_its_token_to_the_end),
         cmocka_unit_test(list_refuses_what_it_cannot_do_by_name),
         cmocka_unit_test(test_H3_purge_deletes_expired_rows_alone),
@@ -612,6 +713,9 @@ int main(void)
         cmocka_unit_test(row_that_differs_in_its_token_alone_stays),
         cmocka_unit_test(claim_that_was_renewed_within_the_second_stays),
         cmocka_unit_test(test_A8_row_that_becomes_an_outbox_message_stays),
+        cmocka_unit_test(test_A8_message_in_the_middle_of_a_redispatch_is_left_alone),
+        cmocka_unit_test(forgotten_message_is_not_remembered_by_a_check_under_way),
+        cmocka_unit_test(forget_whose_answer_was_lost_did_forget),
         cmocka_unit_test(delete_whose_answer_was_lost_counts_once),
         cmocka_unit_test(row_without_a_token_is_not_taken_for_a_deleted_one),
         cmocka_unit_test(row_that_somebody_else_deleted_is_neither_deleted_nor_kept),

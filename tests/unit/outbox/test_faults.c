@@ -298,6 +298,131 @@ static void test_C6_redispatch_survives_lost_answers(void **state)
     }
 }
 
+static void test_D5_delete_whose_answer_was_lost_did_mark(void **state)
+{
+    (void)state;
+    struct faults faults;
+    struct weir_outbox_options options = WEIR_OUTBOX_OPTIONS_INIT;
+    faults_open(&faults, NULL, "DeleteItem");
+    weir_outbox_close(faults.outbox);
+    options.mark = WEIR_MARK_DELETE;
+    faults.outbox = fixture_outbox(&faults.f, &options);
+    fixture_add(&faults.f, faults.outbox, "k", "m", 0);
+    lose_answers(&faults, 1);
+    assert_int_equal(weir_outbox_mark(faults.outbox, "k", 1, "m", 1, &faults.f.err), WEIR_OK);
+    assert_int_equal(faults.attempts, 2);
+    assert_int_equal(fixture_count(&faults.f, "outbox"), 0);
+    assert_int_equal(weir_outbox_mark(faults.outbox, "k", 1, "m", 1, &faults.f.err),
+                     WEIR_NOT_FOUND);
+    assert_int_equal(faults.f.err.outcome, WEIR_NOT_APPLIED);
+    /* Another's row in that place is no deleted message, whatever became of an answer. */
+    (void)fixture_call(&faults.f, "PutItem",
+                       "{\"TableName\":\"outbox\",\"Item\":{\"pk\":{\"S\":\"k\"},"
+                       "\"sk\":{\"S\":\"m\"}}}");
+    lose_answers(&faults, 1);
+    faults.whatever = true;
+    assert_int_equal(weir_outbox_mark(faults.outbox, "k", 1, "m", 1, &faults.f.err),
+                     WEIR_NOT_FOUND);
+    assert_int_equal(fixture_count(&faults.f, "outbox"), 1);
+    faults_close(&faults);
+}
+
+/* ---- two who dispatch one message again ------------------------------------------------------ */
+
+/* Takes the row out, past the tap, before the second write of the call under way. */
+struct rival {
+    struct tap tap; /* first */
+    struct fixture *f;
+    unsigned writes;
+};
+
+static void take_out_before_second_write(struct tap *tap, struct client_request *request)
+{
+    struct rival *rival = (struct rival *)tap;
+    bool write = strcmp(request->operation, "TransactWriteItems") == 0 ||
+                 strcmp(request->operation, "DeleteItem") == 0;
+    if (write && ++rival->writes == 2) {
+        tap->client->transport = tap->inner;
+        (void)fixture_call(rival->f, "DeleteItem",
+                           "{\"TableName\":\"outbox\",\"Key\":{\"pk\":{\"S\":\"k\"},"
+                           "\"sk\":{\"S\":\"m\"}}}");
+        tap->client->transport = &tap->base;
+    }
+}
+
+/* A row and its copy: what a second one sees that read the copy before the first put the row back,
+ * and looks again after a third took it out. Then the copy is all that there is of the message. */
+static void test_C6_stalled_redispatch_never_drops_the_only_copy(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct rival rival = {.tap.before = take_out_before_second_write, .f = &f};
+    fixture_open(&f);
+    struct weir_outbox *outbox = fixture_outbox(&f, NULL);
+    fixture_add(&f, outbox, "k", "m", 1);
+    const struct weir_value *row = fixture_row(&f, "outbox", "k", "m");
+    struct buf item;
+    buf_init(&item, 1 << 16);
+    json_write(&item, row);
+    buf_put_u8(&item, 0);
+    const struct weir_value *place =
+        outbox_copy_key(f.arena, &outbox->layout, BYTES_LIT("k"), BYTES_LIT("m"));
+    (void)fixture_call(&f, "PutItem",
+                       arena_printf(f.arena,
+                                    "{\"TableName\":\"outbox\",\"Item\":{\"pk\":{\"S\":\"k\"},"
+                                    "\"sk\":{\"S\":\"%s\"},\"redispatchRow\":{\"M\":%s}}}",
+                                    fixture_text(&f, place, "sk"), (const char *)item.ptr));
+    buf_fini(&item);
+    tap_insert(&rival.tap, f.client);
+    assert_status(weir_outbox_redispatch(outbox, "k", 1, "m", 1, 0, &f.err), WEIR_ALREADY_EXISTS);
+    assert_says("in another's hands");
+    tap_remove(&rival.tap);
+    assert_int_equal(rival.writes, 2);
+    assert_int_equal(fixture_count(&f, "outbox"), 1);
+    assert_status(weir_outbox_redispatch(outbox, "k", 1, "m", 1, 0, &f.err), WEIR_OK);
+    assert_true(value_equal(row, fixture_row(&f, "outbox", "k", "m")));
+    assert_int_equal(fixture_count(&f, "outbox"), 1);
+    weir_outbox_close(outbox);
+    fixture_close(&f);
+}
+
+static void replace_before_first_write(struct tap *tap, struct client_request *request)
+{
+    struct rival *rival = (struct rival *)tap;
+    if (strcmp(request->operation, "TransactWriteItems") == 0 && ++rival->writes == 1) {
+        tap->client->transport = tap->inner;
+        (void)fixture_call(rival->f, "PutItem",
+                           "{\"TableName\":\"outbox\",\"Item\":{\"pk\":{\"S\":\"k\"},"
+                           "\"sk\":{\"S\":\"m\"},\"messageType\":{\"S\":\"t\"},"
+                           "\"createdAt\":{\"S\":\"2025-01-01T00:00:00.000Z\"},"
+                           "\"payload\":{\"S\":\"bmV3\"}}}");
+        tap->client->transport = &tap->base;
+    }
+}
+
+/* What was read is not put back over what was added, or overwritten, meanwhile. */
+static void test_C6_redispatch_never_brings_back_a_message_that_was_replaced(void **state)
+{
+    (void)state;
+    for (uint32_t published_too = 0; published_too < 2; published_too++) {
+        struct fixture f;
+        struct rival rival = {.tap.before = replace_before_first_write, .f = &f};
+        fixture_open(&f);
+        struct weir_outbox *outbox = fixture_outbox(&f, NULL);
+        fixture_add(&f, outbox, "k", "m", 1);
+        tap_insert(&rival.tap, f.client);
+        assert_status(weir_outbox_redispatch(outbox, "k", 1, "m", 1, published_too, &f.err),
+                      WEIR_ALREADY_EXISTS);
+        assert_says("replaced");
+        tap_remove(&rival.tap);
+        assert_string_equal(fixture_text(&f, fixture_row(&f, "outbox", "k", "m"), "payload"),
+                            "bmV3");
+        assert_int_equal(fixture_count(&f, "outbox"), 1);
+        weir_outbox_close(outbox);
+        fixture_close(&f);
+    }
+}
+
 static void test_C4_clean_up_that_fails_says_so_and_may_go_on(void **state)
 {
     (void)state;
@@ -398,6 +523,76 @@ static void test_A5_a_store_call_is_retried_three_times_unless_told_otherwise(vo
     assert_attempts(WEIR_OUTBOX_NO_RETRIES, 1);
 }
 
+static void make_without_stream(struct fixture *f)
+{
+    struct weir_outbox_options options = WEIR_OUTBOX_OPTIONS_INIT;
+    options.no_stream = 1;
+    weir_outbox_close(fixture_outbox(f, &options));
+}
+
+/* Another instance is a moment ahead: the service refuses to turn on what is on. */
+static void turn_stream_on_before(struct tap *tap, struct client_request *request)
+{
+    if (strcmp(request->operation, "UpdateTable") == 0) {
+        tap->client->transport = tap->inner;
+        (void)fixture_call(tap->arg, "UpdateTable",
+                           "{\"TableName\":\"outbox\",\"StreamSpecification\":"
+                           "{\"StreamEnabled\":true,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"}}");
+        tap->client->transport = &tap->base;
+    }
+}
+
+static void note_refusal(struct tap *tap, struct client_request *request)
+{
+    struct faults *faults = (struct faults *)tap;
+    if (strcmp(request->operation, "UpdateTable") == 0) {
+        assert_int_not_equal(request->status, WEIR_OK);
+        faults->attempts++;
+    }
+}
+
+static void test_A2_stream_that_another_turned_on_meanwhile_is_as_good(void **state)
+{
+    (void)state;
+    struct faults faults = {.tap = {.before = turn_stream_on_before, .after = note_refusal}};
+    fixture_open(&faults.f);
+    make_without_stream(&faults.f);
+    faults.tap.arg = &faults.f;
+    tap_insert(&faults.tap, faults.f.client);
+    weir_outbox_close(fixture_outbox(&faults.f, NULL));
+    tap_remove(&faults.tap);
+    assert_true(faults.attempts > 0);
+    fixture_close(&faults.f);
+}
+
+/* The service finds something wrong, and the table stays without. */
+static void spoil_update(struct tap *tap, struct client_request *request)
+{
+    struct weir_value *document = NULL;
+    (void)tap;
+    if (strcmp(request->operation, "UpdateTable") == 0) {
+        static const char json[] = "{\"TableName\":\"outbox\"}";
+        assert_int_equal(json_parse(request->arena, BYTES_LIT(json), &document, NULL), WEIR_OK);
+        request->document = document;
+    }
+}
+
+static void test_A2_stream_that_cannot_be_turned_on_is_an_error(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct tap tap = {.before = spoil_update};
+    struct weir_outbox *outbox = NULL;
+    fixture_open(&f);
+    make_without_stream(&f);
+    tap_insert(&tap, f.client);
+    assert_status(weir_outbox_open(f.client, NULL, &outbox, &f.err), WEIR_VALIDATION);
+    assert_says("turning on the stream of table outbox: ");
+    assert_null(outbox);
+    tap_remove(&tap);
+    fixture_close(&f);
+}
+
 static void say_creating(struct tap *tap, struct client_request *request)
 {
     (void)tap;
@@ -435,13 +630,18 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_A5_a_store_call_is_retried_three_times_unless_told_otherwise),
         cmocka_unit_test(test_C4_clean_up_counts_what_lost_answers_deleted),
+        cmocka_unit_test(test_A2_stream_that_another_turned_on_meanwhile_is_as_good),
+        cmocka_unit_test(test_A2_stream_that_cannot_be_turned_on_is_an_error),
         cmocka_unit_test(test_A3_waiting_for_active_has_a_limit),
         cmocka_unit_test(test_B2_put_whose_answer_was_lost_is_not_taken_for_anothers),
         cmocka_unit_test(test_B8_still_unprocessed_items_are_reported_one_by_one),
         cmocka_unit_test(test_B8_unprocessed_items_are_sent_again),
         cmocka_unit_test(test_C4_clean_up_that_fails_says_so_and_may_go_on),
         cmocka_unit_test(test_C6_redispatch_survives_lost_answers),
+        cmocka_unit_test(test_C6_stalled_redispatch_never_drops_the_only_copy),
+        cmocka_unit_test(test_C6_redispatch_never_brings_back_a_message_that_was_replaced),
         cmocka_unit_test(test_D3_mark_whose_answer_was_lost_is_made_once),
+        cmocka_unit_test(test_D5_delete_whose_answer_was_lost_did_mark),
         cmocka_unit_test(test_E9_what_follows_a_failed_message_of_its_key_is_not_sent),
     };
     return fixture_run("faults", tests, sizeof(tests) / sizeof(tests[0]));

@@ -453,6 +453,38 @@ static void ttl_on_another_attribute_is_refused(void **state)
     fixture_close(&f);
 }
 
+/* Memory that ends anywhere in the middle leaves no member out: a message without its payload would
+ * be another message. */
+static void document_of_a_message_is_whole_or_an_error(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct weir_value whole, *row = NULL;
+    struct weir_message message = full_message_of("k", "m");
+    unsigned failures = 0;
+    fixture_open(&f);
+    struct weir_outbox *outbox = fixture_outbox(&f, NULL);
+    const struct outbox_layout *layout = &outbox->layout;
+    assert_status(outbox_row_of(f.arena, layout, f.clock, &message, BYTES_LIT("m"), &row, &f.err),
+                  WEIR_OK);
+    assert_status(outbox_document(f.arena, layout, row, &whole, &f.err), WEIR_OK);
+    for (size_t limit = 16; limit < 16384; limit += 16) {
+        struct weir_value document;
+        struct arena *a = arena_new(limit);
+        enum weir_status status = outbox_document(a, layout, row, &document, &f.err);
+        if (status == WEIR_OK) {
+            assert_int_equal(document.u.map.count, whole.u.map.count);
+        } else {
+            assert_int_equal(status, WEIR_NO_MEMORY);
+            failures++;
+        }
+        arena_free(a);
+    }
+    assert_in_range(failures, 1, 16384 / 16 - 2); /* the last ones have room */
+    weir_outbox_close(outbox);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +502,7 @@ int main(void)
         cmocka_unit_test(pending_index_belongs_to_its_table),
         cmocka_unit_test(by_message_table_without_its_indexes_is_refused),
         cmocka_unit_test(ttl_on_another_attribute_is_refused),
+        cmocka_unit_test(document_of_a_message_is_whole_or_an_error),
     };
     return fixture_run("layout", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -68,6 +68,59 @@ static void test_A2_ttl_is_turned_on_for_a_table_that_existed_without(void **sta
     fixture_close(&f);
 }
 
+static enum weir_status open_and_close(struct weir_client *client, struct weir_error *err)
+{
+    struct weir_outbox *outbox = NULL;
+    enum weir_status status = weir_outbox_open(client, NULL, &outbox, err);
+    weir_outbox_close(outbox);
+    return status;
+}
+
+static void make_without_stream(struct fixture *f)
+{
+    struct weir_outbox_options options = WEIR_OUTBOX_OPTIONS_INIT;
+    options.no_stream = 1;
+    weir_outbox_close(fixture_outbox(f, &options));
+    assert_null(value_get(fixture_table(f, "outbox"), "LatestStreamArn"));
+}
+
+/* The ARN of the stream that the relay follows. */
+static const char *stream_of(struct fixture *f)
+{
+    const struct weir_value *table = fixture_table(f, "outbox");
+    assert_member(table, "TableStatus", "ACTIVE");
+    assert_member(value_get(table, "StreamSpecification"), "StreamViewType", "NEW_AND_OLD_IMAGES");
+    return fixture_text(f, table, "LatestStreamArn");
+}
+
+static void test_A2_stream_is_turned_on_for_a_table_that_existed_without(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    struct weir_outbox_options options = WEIR_OUTBOX_OPTIONS_INIT;
+    make_without_stream(&f);
+    options.no_create = 1; /* the table is somebody else's to make */
+    weir_outbox_close(fixture_outbox(&f, &options));
+    assert_null(value_get(fixture_table(&f, "outbox"), "LatestStreamArn"));
+    weir_outbox_close(fixture_outbox(&f, NULL));
+    const char *stream = stream_of(&f);
+    weir_outbox_close(fixture_outbox(&f, NULL)); /* a second time changes nothing */
+    assert_string_equal(stream_of(&f), stream);
+    fixture_close(&f);
+}
+
+static void test_A2_instances_that_turn_the_stream_on_at_once_all_succeed(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    make_without_stream(&f);
+    fixture_open_at_once(&f, open_and_close);
+    assert_string_not_equal(stream_of(&f), "");
+    fixture_close(&f);
+}
+
 static void test_A3_missing_table_with_creation_off(void **state)
 {
     (void)state;
@@ -80,14 +133,6 @@ static void test_A3_missing_table_with_creation_off(void **state)
     assert_says("outbox");
     assert_null(outbox);
     fixture_close(&f);
-}
-
-static enum weir_status open_and_close(struct weir_client *client, struct weir_error *err)
-{
-    struct weir_outbox *outbox = NULL;
-    enum weir_status status = weir_outbox_open(client, NULL, &outbox, err);
-    weir_outbox_close(outbox);
-    return status;
 }
 
 static void test_A3_instances_that_start_at_once_all_succeed(void **state)
@@ -105,12 +150,17 @@ static void table_of_other_keys_is_refused(void **state)
     (void)state;
     struct fixture f;
     fixture_open(&f);
-    weir_outbox_close(fixture_outbox(&f, NULL));
     struct weir_outbox *outbox = NULL;
     struct weir_outbox_options options = WEIR_OUTBOX_OPTIONS_INIT;
+    options.retention_s = -1;
+    options.no_stream = 1;
+    weir_outbox_close(fixture_outbox(&f, &options));
+    options = (struct weir_outbox_options)WEIR_OUTBOX_OPTIONS_INIT;
     options.sort_name = "id";
     assert_status(weir_outbox_open(f.client, &options, &outbox, &f.err), WEIR_CONFIG);
     assert_says("id (RANGE)");
+    assert_true(ttl_is_off(&f, "outbox")); /* nothing of another's table is changed */
+    assert_null(value_get(fixture_table(&f, "outbox"), "LatestStreamArn"));
     fixture_close(&f);
 }
 
@@ -198,6 +248,8 @@ int main(void)
         cmocka_unit_test(test_A2_default_table),
         cmocka_unit_test(test_A2_custom_names_without_stream_and_retention),
         cmocka_unit_test(test_A2_ttl_is_turned_on_for_a_table_that_existed_without),
+        cmocka_unit_test(test_A2_stream_is_turned_on_for_a_table_that_existed_without),
+        cmocka_unit_test(test_A2_instances_that_turn_the_stream_on_at_once_all_succeed),
         cmocka_unit_test(test_A3_missing_table_with_creation_off),
         cmocka_unit_test(test_A3_instances_that_start_at_once_all_succeed),
         cmocka_unit_test(table_of_other_keys_is_refused),
