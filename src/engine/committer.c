@@ -285,10 +285,10 @@ static bool batch_has_room(const struct engine *engine, const struct engine_requ
             batch->bytes < LIMIT_COMMIT_BYTES);
 }
 
-/* Asks for the memory of what is to be read soon. */
+/* Asks for the memory of what is to be read soon; accepts NULL. */
 static void prefetch(const void *from, size_t len)
 {
-    for (size_t i = 0; i < len && i < PREFETCH_BYTES_MAX; i += CACHE_LINE_BYTES) {
+    for (size_t i = 0; from != NULL && i < len && i < PREFETCH_BYTES_MAX; i += CACHE_LINE_BYTES) {
         __builtin_prefetch((const char *)from + i);
     }
 }
