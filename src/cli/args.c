@@ -361,6 +361,21 @@ enum weir_status cli_get_number(const struct cli_args *args, const char *name, i
     return WEIR_OK;
 }
 
+/* In the largest unit that says it exactly. */
+static const char *say_duration(int64_t ms, char *to, size_t size)
+{
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    size_t i = 0;
+    while (ms == 0 ? units[i].ms != 1000 : ms % units[i].ms != 0) {
+        i++;
+    }
+    snprintf(to, size, "%lld%s", (long long)(ms / units[i].ms), units[i].unit);
+    return to;
+}
+
 enum weir_status cli_get_duration(const struct cli_args *args, const char *name, int64_t min_ms,
                                   int64_t max_ms, int64_t fallback_ms, int64_t *ret_ms,
                                   struct weir_error *err)
@@ -369,9 +384,11 @@ enum weir_status cli_get_duration(const struct cli_args *args, const char *name,
     int64_t given_ms = fallback_ms;
     if (text != NULL &&
         (!config_parse_duration(text, &given_ms) || given_ms < min_ms || given_ms > max_ms)) {
+        char min[32], max[32];
         return error_set(err, WEIR_INVALID_ARGUMENT,
-                         "--%s is \"%s\": a time (250ms, 10s, 5m, 2h, 7d) from %lld to %lld ms",
-                         name, text, (long long)min_ms, (long long)max_ms);
+                         "--%s is \"%.120s\": a time (250ms, 10s, 5m, 2h, 7d) from %s to %s", name,
+                         text, say_duration(min_ms, min, sizeof(min)),
+                         say_duration(max_ms, max, sizeof(max)));
     }
     *ret_ms = given_ms;
     return WEIR_OK;

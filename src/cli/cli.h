@@ -156,9 +156,11 @@ enum weir_status cli_client_options(const struct cli_args *args, const struct co
                                     struct weir_client_options *ret_options,
                                     struct weir_error *err);
 /* Opens it. Without a configuration the one of --config or weir.yaml is read where it may decide.
- */
+ * Whoever waits is told why. */
 enum weir_status cli_open_client(const struct cli_args *args, const struct config *config,
                                  struct weir_client **ret_client, struct weir_error *err);
+/* Closes one of cli_open_client's. Accepts NULL. */
+void cli_close_client(struct weir_client *client);
 
 /* signals.c */
 /* Runs stop(arg) at the first SIGINT or SIGTERM, in a thread of its own; a second one ends the

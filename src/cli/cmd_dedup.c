@@ -72,7 +72,7 @@ enum weir_status dedup_session_open(struct dedup_session *s, const struct cli_ar
 void dedup_session_close(struct dedup_session *s)
 {
     weir_dedup_close(s->dedup);
-    weir_client_close(s->client);
+    cli_close_client(s->client);
 }
 
 static enum weir_status take_id(const struct cli_args *args, struct weir_dedup_id *ret_id,
@@ -172,12 +172,17 @@ static const struct {
     [WEIR_CLAIM_FAILED] = {"failed", WEIR_LOCK_HELD},
 };
 
+const char *dedup_outcome_name(enum weir_claim_outcome outcome)
+{
+    return claim_outcomes[outcome].name;
+}
+
 static void print_claim_json(const struct weir_claim *claim)
 {
     char until[ISO8601_SIZE];
     struct arena *a = arena_new(ARENA_BYTES);
     struct weir_value *document = value_new_map(a, VALUE_PLAIN);
-    value_add_str(a, document, "outcome", bytes_str(claim_outcomes[claim->outcome].name));
+    value_add_str(a, document, "outcome", bytes_str(dedup_outcome_name(claim->outcome)));
     if (claim->outcome == WEIR_CLAIM_ACQUIRED) {
         value_add_str(a, document, "token", bytes_str(claim->token));
         value_add_bool(a, document, "takenOver", claim->taken_over != 0);

@@ -22,5 +22,7 @@ struct dedup_session {
 enum weir_status dedup_session_open(struct dedup_session *s, const struct cli_args *args,
                                     bool create, struct weir_error *err);
 void dedup_session_close(struct dedup_session *s);
+/* "acquired", "completed", "in-progress", "failed". */
+const char *dedup_outcome_name(enum weir_claim_outcome outcome);
 
 #endif

@@ -126,11 +126,13 @@ static int wait_for_child(void)
     return WIFSIGNALED(status) ? EXIT_SIGNALLED + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static int run_command(struct run *run, char *const argv[], struct weir_error *err)
+static int run_command(const struct cli_args *args, struct run *run, char *const argv[],
+                       struct weir_error *err)
 {
     (void)sem_init(&run->over, 0, 0);
-    if (spawn(argv, err) != WEIR_OK) {
-        fprintf(stderr, "weir: %s\n", err->message);
+    enum weir_status status = spawn(argv, err);
+    if (status != WEIR_OK) {
+        (void)cli_fail(args, status, err);
         return EXIT_NOT_RUN;
     }
     bool renews = pthread_create(&run->renewer, NULL, renew, run) == 0;
@@ -153,12 +155,17 @@ static enum weir_status settle(const struct run *run, int code, struct weir_erro
     return WEIR_OK;
 }
 
-static int not_acquired(const struct weir_claim *claim, const struct weir_dedup_id *id)
+static int not_acquired(const struct cli_args *args, const struct weir_claim *claim,
+                        const struct weir_dedup_id *id)
 {
     bool done = claim->outcome == WEIR_CLAIM_COMPLETED;
-    fprintf(stderr, "weir: %s %s: %s\n", id->worker, id->message,
-            done ? "processed before; not run"
-                 : "another claim holds it, or it failed and waits; not run");
+    if (cli_json(args)) {
+        fprintf(stderr, "{\"outcome\":\"%s\"}\n", dedup_outcome_name(claim->outcome));
+    } else if (!done || !cli_has(args, "quiet")) {
+        fprintf(stderr, "weir: %s %s: %s\n", id->worker, id->message,
+                done ? "processed before; not run"
+                     : "another claim holds it, or it failed and waits; not run");
+    }
     return done ? 0 : cli_exit_code(WEIR_LOCK_HELD);
 }
 
@@ -198,9 +205,9 @@ int cmd_dedup_run(const struct cli_args *args)
     }
     enum weir_status status = begin(&run, &s, args, &err);
     if (status == WEIR_OK && run.claim.outcome != WEIR_CLAIM_ACQUIRED) {
-        code = not_acquired(&run.claim, &run.id);
+        code = not_acquired(args, &run.claim, &run.id);
     } else if (status == WEIR_OK) {
-        code = run_command(&run, argv, &err);
+        code = run_command(args, &run, argv, &err);
         status = settle(&run, code, &err);
     }
     weir_free(run.claim.result);

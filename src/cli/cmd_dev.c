@@ -198,7 +198,9 @@ int cmd_dev(const struct cli_args *args)
         status = start(&dev, args, &err);
     }
     if (status == WEIR_OK) {
-        if (!cli_has(args, "quiet")) {
+        const char *format = cli_get(args, "log-format");
+        bool json_lines = format != NULL && strcmp(format, "json") == 0;
+        if (!cli_has(args, "quiet") && !json_lines) {
             print_environment(&dev, args);
         }
         while (sem_wait(&stop_wanted) != 0) {

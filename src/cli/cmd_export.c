@@ -216,15 +216,30 @@ static void say_types(const struct export *export)
     buf_fini(&types);
 }
 
+/* A name of --columns that is misspelled would otherwise drop its values in silence. */
+static void warn_of_empty(const struct columns *columns)
+{
+    for (size_t i = 0; i < columns->count; i++) {
+        if (columns->types[i] == 0) {
+            fprintf(stderr, "weir: column %.*s is empty: no item has that attribute\n",
+                    BYTES_ARG(columns->name[i]));
+        }
+    }
+}
+
 static void summary(const struct export *export, enum weir_status status)
 {
     char items[PROGRESS_COUNT_SIZE], bytes[PROGRESS_COUNT_SIZE];
     uint64_t ms = progress_elapsed_ms(&export->progress);
+    const char *part = outfile_part(&export->out);
     if (cli_json(export->s.args)) {
         fprintf(stderr, "{\"items\":%llu,\"bytes\":%llu,\"complete\":%s,\"elapsedMs\":%llu}\n",
                 (unsigned long long)export->items, (unsigned long long)export->out.bytes,
                 status == WEIR_OK ? "true" : "false", (unsigned long long)ms);
         return;
+    }
+    if (status == WEIR_OK && export->items > 0 && export->format == FORMAT_CSV) {
+        warn_of_empty(export->columns);
     }
     if (cli_has(export->s.args, "quiet")) {
         return;
@@ -237,8 +252,7 @@ static void summary(const struct export *export, enum weir_status status)
     }
     if (status != WEIR_OK) {
         fprintf(stderr, "weir: the export is not complete%s%s\n",
-                export->out.part != NULL ? "; what there is: " : "",
-                export->out.part != NULL ? export->out.part : "");
+                part != NULL ? "; what there is: " : "", part != NULL ? part : "");
     }
 }
 

@@ -86,7 +86,7 @@ enum weir_status outbox_session_open(struct outbox_session *s, const struct cli_
 int outbox_session_close(struct outbox_session *s, enum weir_status status)
 {
     weir_outbox_close(s->outbox);
-    weir_client_close(s->client);
+    cli_close_client(s->client);
     arena_free(s->arena);
     return status == WEIR_OK ? 0 : cli_fail(s->args, status, &s->err);
 }
@@ -108,9 +108,9 @@ enum weir_status outbox_take_words(struct outbox_session *s, struct weir_outbox_
     const struct cli_args *args = s->args;
     bool by_message = outbox_session_by_message(s);
     if (args->word_count != 2 && !(by_message && args->word_count == 1)) {
-        return error_set(&s->err, WEIR_INVALID_ARGUMENT, "weir outbox %s %s: %s is needed",
+        return error_set(&s->err, WEIR_INVALID_ARGUMENT, "weir outbox %s %s: %s needed",
                          args->command->name, by_message ? "ID" : "KEY ID",
-                         by_message ? "the message's id" : "ordering key and message id");
+                         by_message ? "the message's id is" : "ordering key and message id are");
     }
     const char *id = args->words[args->word_count - 1];
     const char *key = args->word_count == 2 ? args->words[0] : "";

@@ -40,10 +40,6 @@ enum weir_status outbox_session_open(struct outbox_session *s, const struct cli_
                                      bool create);
 /* Frees, says the error if there is one, and gives the exit code. */
 int outbox_session_close(struct outbox_session *s, enum weir_status status);
-static inline const char *outbox_session_table(const struct outbox_session *s)
-{
-    return s->options.table;
-}
 bool outbox_session_by_message(const struct outbox_session *s);
 /* "update", "delete", "none" */
 const char *outbox_session_mark(const struct outbox_session *s);

@@ -338,7 +338,7 @@ int cmd_outbox_stats(const struct cli_args *args)
             print_stats(&s, &stats);
         }
     }
-    if (too_old) {
+    if (too_old && !cli_json(args)) {
         fprintf(stderr, "weir: the oldest pending message is %.1f s old, more than --max-age %s\n",
                 (double)stats.oldest_pending_ms / SECOND_MS, cli_get(args, "max-age"));
     }

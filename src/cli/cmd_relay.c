@@ -124,7 +124,7 @@ static enum weir_status open_and_run(struct arena *a, const struct cli_args *arg
     }
     set_running(NULL);
     weir_relay_close(relay);
-    weir_client_close(client);
+    cli_close_client(client);
     return status;
 }
 

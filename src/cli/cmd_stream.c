@@ -77,7 +77,7 @@ int cmd_stream_ls(const struct cli_args *args)
     } else if (status == WEIR_OK) {
         print_streams(all);
     }
-    weir_client_close(client);
+    cli_close_client(client);
     arena_free(a);
     return status == WEIR_OK ? 0 : cli_fail(args, status, &err);
 }
@@ -190,7 +190,7 @@ int cmd_stream_desc(const struct cli_args *args)
     } else if (status == WEIR_OK) {
         print_description(description, shards);
     }
-    weir_client_close(client);
+    cli_close_client(client);
     arena_free(a);
     return status == WEIR_OK ? 0 : cli_fail(args, status, &err);
 }

@@ -190,7 +190,7 @@ int cmd_stream_tail(const struct cli_args *args)
     }
     feed_free(tail.feed);
     loop_free(tail.loop);
-    weir_client_close(client);
+    cli_close_client(client);
     buf_fini(&tail.line);
     return status == WEIR_OK ? 0 : cli_fail(args, status, &err);
 }

@@ -54,8 +54,9 @@ static const char *type_of(struct data_session *s, const struct weir_value *desc
     return "?";
 }
 
-const char *table_keys_text(struct data_session *s, const struct weir_value *description,
-                            const struct weir_value *of)
+/* "pk S, sk N": the keys of a table or an index. */
+static const char *keys_text(struct data_session *s, const struct weir_value *description,
+                             const struct weir_value *of)
 {
     const struct value_list *schema = table_list(of, "KeySchema");
     const char *text = "";
@@ -158,7 +159,7 @@ static void add_row(struct data_session *s, struct grid *grid, const struct weir
 {
     grid_add(grid, table_text(s, table, "TableName"));
     grid_add(grid, table_text(s, table, "TableStatus"));
-    grid_add(grid, table_keys_text(s, table, table));
+    grid_add(grid, keys_text(s, table, table));
     grid_add_number(grid, value_get_int(table, "ItemCount"));
     grid_add_number(grid, value_get_int(table, "TableSizeBytes"));
     grid_add(grid, stream_text(s, table));
@@ -175,7 +176,7 @@ static void add_json(struct data_session *s, struct weir_value *tables,
     *to = (struct weir_value){.type = VALUE_M};
     value_add_str(s->arena, to, "name", bytes_str(table_text(s, table, "TableName")));
     value_add_str(s->arena, to, "status", bytes_str(table_text(s, table, "TableStatus")));
-    value_add_str(s->arena, to, "keys", bytes_str(table_keys_text(s, table, table)));
+    value_add_str(s->arena, to, "keys", bytes_str(keys_text(s, table, table)));
     value_add_int(s->arena, to, "items", value_get_int(table, "ItemCount"));
     value_add_int(s->arena, to, "bytes", value_get_int(table, "TableSizeBytes"));
     if (stream != NULL) {
@@ -297,7 +298,7 @@ static void put_indexes(struct data_session *s, const struct weir_value *table, 
             grid_add(&grid, table_text(s, index, "IndexName"));
             grid_add(&grid, kind == 0 ? "global" : "local");
             grid_add(&grid, table_text(s, index, "IndexStatus"));
-            grid_add(&grid, table_keys_text(s, table, index));
+            grid_add(&grid, keys_text(s, table, index));
             grid_add(&grid, table_text(s, value_get(index, "Projection"), "ProjectionType"));
             grid_add_number(&grid, value_get_int(index, "ItemCount"));
         }
@@ -317,7 +318,7 @@ static void put_description(struct data_session *s, const struct weir_value *tab
     put_line(to, "status", table_text(s, table, "TableStatus"));
     put_line(to, "arn", table_text(s, table, "TableArn"));
     put_line(to, "created", created_text(s, table));
-    put_line(to, "keys", table_keys_text(s, table, table));
+    put_line(to, "keys", keys_text(s, table, table));
     put_line(to, "items",
              arena_printf(s->arena, "%lld", (long long)value_get_int(table, "ItemCount")));
     put_line(to, "bytes",

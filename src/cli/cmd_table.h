@@ -12,9 +12,6 @@
 const char *table_text(struct data_session *s, const struct weir_value *map, const char *name);
 /* The list of a member; an empty one when there is none. */
 const struct value_list *table_list(const struct weir_value *map, const char *name);
-/* "pk S, sk N": the keys of a table or an index. */
-const char *table_keys_text(struct data_session *s, const struct weir_value *description,
-                            const struct weir_value *of);
 
 /* --timeout in milliseconds, TABLE_WAIT_MS_DEFAULT without it. */
 enum weir_status table_timeout(struct data_session *s, int64_t *ret_ms);
@@ -23,9 +20,6 @@ enum weir_status table_timeout(struct data_session *s, int64_t *ret_ms);
 enum weir_status table_wait(struct data_session *s, const char *table, bool gone,
                             int64_t timeout_ms, const struct weir_value **ret_table);
 
-/* CreateTable's document of the options, or of --json; and TTL's attribute, NULL: none. */
-enum weir_status table_create_request(struct data_session *s, struct weir_value **ret_request,
-                                      const char **ret_ttl);
 /* Creates, waits unless --no-wait, turns TTL on. *ret_table as CreateTable or the wait tells it. */
 enum weir_status table_create(struct data_session *s, const struct weir_value *request,
                               const char *ttl, const struct weir_value **ret_table);

@@ -261,9 +261,16 @@ static enum weir_status from_json(struct data_session *s, const char *path,
 {
     struct buf text;
     struct weir_value *document = NULL;
+    static const char *const others[] = {"key",         "sort",   "index",
+                                         "local-index", "stream", "billing"};
     const char *name = s->args->word_count > 0 ? s->args->words[0] : NULL;
-    if (cli_has(s->args, "key") || cli_has(s->args, "index") || cli_has(s->args, "stream")) {
-        return data_usage(s, "--json tells all of the table: no --key, --index or --stream");
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (cli_has(s->args, others[i])) {
+            return error_set(
+                &s->err, WEIR_INVALID_ARGUMENT,
+                "--json tells all of the table but its TTL: --%s has no place beside it",
+                others[i]);
+        }
     }
     buf_init(&text, DATA_LINE_BYTES);
     enum weir_status status = data_read_all(path, &text, &s->err);
@@ -290,13 +297,14 @@ static enum weir_status from_json(struct data_session *s, const char *path,
     return status;
 }
 
-enum weir_status table_create_request(struct data_session *s, struct weir_value **ret_request,
-                                      const char **ret_ttl)
+/* CreateTable's document of the options, or of --json; and TTL's attribute, NULL: none. */
+static enum weir_status take_request(struct data_session *s, struct weir_value **ret_request,
+                                     const char **ret_ttl)
 {
     const char *path = cli_get(s->args, "json");
     *ret_ttl = cli_get(s->args, "ttl");
     if (s->args->word_count > 1 || (s->args->word_count == 0 && path == NULL)) {
-        return data_usage(s, "one name");
+        return data_usage(s, "one name of a table is needed");
     }
     return path != NULL ? from_json(s, path, ret_request) : from_options(s, ret_request);
 }
@@ -322,7 +330,7 @@ enum weir_status table_create(struct data_session *s, const struct weir_value *r
         status = data_call(s, "CreateTable", request, &response);
     }
     if (status != WEIR_OK) {
-        return status;
+        return status == WEIR_RESOURCE_IN_USE ? WEIR_ALREADY_EXISTS : status;
     }
     *ret_table = value_get(response, "TableDescription");
     const char *name = table_text(s, *ret_table, "TableName");
@@ -340,7 +348,7 @@ int cmd_table_create(const struct cli_args *args)
     const char *ttl = NULL;
     enum weir_status status = data_begin(&s, args);
     if (status == WEIR_OK) {
-        status = table_create_request(&s, &request, &ttl);
+        status = take_request(&s, &request, &ttl);
     }
     if (status == WEIR_OK) {
         status = data_connect(&s);

@@ -90,7 +90,7 @@ struct truncation {
 };
 
 static atomic_bool stop_wanted;
-static atomic_bool deleting; /* before: there is nothing to be finished */
+static atomic_bool deleting; /* before: nothing is to be finished; --recreate goes on to its end */
 
 static void want_stop(void *unused)
 {
@@ -107,7 +107,12 @@ static void on_refused(void *arg, uint64_t origin, enum weir_status status,
 {
     struct truncation *t = arg;
     (void)origin;
-    (void)status;
+    if (cli_json(t->s.args)) {
+        struct weir_error named = *error;
+        (void)error_wrap(&named, status, "an item was not deleted");
+        (void)cli_fail(t->s.args, status, &named);
+        return;
+    }
     fprintf(stderr, "%sweir: an item was not deleted: %s\n", t->progress.shown ? "\r\033[K" : "",
             error->message);
 }
@@ -266,11 +271,22 @@ static struct weir_value *same_table(struct data_session *s, const struct weir_v
     return to;
 }
 
+static enum weir_status wait_and_create(struct data_session *s, const struct weir_value *request,
+                                        const char *ttl)
+{
+    int64_t timeout_ms = 0;
+    const struct weir_value *created = NULL;
+    enum weir_status status = table_timeout(s, &timeout_ms);
+    if (status == WEIR_OK) {
+        status = table_wait(s, s->args->words[0], true, timeout_ms, NULL);
+    }
+    return status == WEIR_OK ? table_create(s, request, ttl, &created) : status;
+}
+
 static enum weir_status recreate(struct data_session *s)
 {
     struct weir_value *response = NULL;
     struct weir_value *ttl = NULL;
-    const struct weir_value *created = NULL;
     const char *table = s->args->words[0];
     enum weir_status status = data_call(s, "DescribeTable", data_request(s, table), &response);
     if (status == WEIR_OK) {
@@ -284,8 +300,17 @@ static enum weir_status recreate(struct data_session *s)
     if (request == NULL) {
         return error_set(&s->err, WEIR_NO_MEMORY, "no memory for the request");
     }
-    status = delete_table(s, true);
-    return status == WEIR_OK ? table_create(s, request, attribute, &created) : status;
+    atomic_store(&deleting, true);
+    status = delete_table(s, false);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    status = wait_and_create(s, request, attribute);
+    if (status != WEIR_OK) { /* half of it is done, whatever became of the other half */
+        (void)error_wrap(&s->err, status, "table %s was deleted and is not created anew", table);
+        s->err.outcome = WEIR_OUTCOME_UNKNOWN;
+    }
+    return status;
 }
 
 int cmd_table_truncate(const struct cli_args *args)
@@ -294,10 +319,7 @@ int cmd_table_truncate(const struct cli_args *args)
     struct weir_error err = {0};
     bool anew = cli_has(args, "recreate");
     int code = 0;
-    enum weir_status status = WEIR_OK;
-    if (!anew) {
-        status = cli_on_stop(want_stop, NULL, &err);
-    }
+    enum weir_status status = cli_on_stop(want_stop, NULL, &err);
     if (status != WEIR_OK) {
         return cli_fail(args, status, &err);
     }

@@ -69,6 +69,9 @@ enum weir_status columns_fix(struct columns *columns, const char *names, struct 
 {
     enum weir_status status = WEIR_OK;
     size_t hint = 0;
+    if (*names == '\0') {
+        return error_set(err, WEIR_INVALID_ARGUMENT, "--columns is \"\": NAME,...");
+    }
     columns->count = 0;
     columns->fixed = true;
     for (const char *at = names; status == WEIR_OK && *at != '\0';) {

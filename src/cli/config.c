@@ -357,7 +357,7 @@ static enum weir_status read_whole(FILE *file, const char *path, struct buf *to,
         buf_put(to, bytes_of(step, got));
     }
     if (ferror(file)) {
-        return error_set(err, WEIR_IO, "%s: %s", path, strerror(errno));
+        return error_set(err, WEIR_CONFIG, "%s: %s", path, strerror(errno));
     }
     if (buf_status(to) != WEIR_OK) {
         return error_set(err, WEIR_CONFIG, "%s: larger than %d bytes", path, CONFIG_FILE_BYTES_MAX);
@@ -371,7 +371,7 @@ enum weir_status config_load(struct arena *a, const char *path, struct config **
     struct buf text;
     FILE *file = fopen(path, "rbe");
     if (file == NULL) {
-        return error_set(err, errno == ENOENT ? WEIR_NOT_FOUND : WEIR_IO, "%s: %s", path,
+        return error_set(err, errno == ENOENT ? WEIR_NOT_FOUND : WEIR_CONFIG, "%s: %s", path,
                          strerror(errno));
     }
     buf_init(&text, CONFIG_FILE_BYTES_MAX);

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "cli/cli.h"
 #include "cli/config.h"
+#include "cli/patience.h"
 #include "weir/engine.h"
 
 #define DEFAULT_CONFIG "weir.yaml"
@@ -176,6 +177,15 @@ enum weir_status cli_open_client(const struct cli_args *args, const struct confi
     if (status == WEIR_OK) {
         status = open_with(&options, ret_client, err);
     }
+    if (status == WEIR_OK) {
+        patience_start(args, *ret_client);
+    }
     arena_free(a);
     return status;
+}
+
+void cli_close_client(struct weir_client *client)
+{
+    patience_end(client);
+    weir_client_close(client);
 }

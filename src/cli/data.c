@@ -34,9 +34,9 @@ enum weir_status data_open(struct data_session *s, const struct cli_args *args)
 
 int data_close(struct data_session *s, enum weir_status status)
 {
-    weir_client_close(s->client);
+    cli_close_client(s->client);
     arena_free(s->arena);
-    if (status == WEIR_IO && cli_reader_gone()) {
+    if (status == WEIR_IO && ferror(stdout) && cli_reader_gone()) {
         return 0; /* it has seen enough */
     }
     return status == WEIR_OK ? 0 : cli_fail(s->args, status, &s->err);

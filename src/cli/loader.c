@@ -39,8 +39,16 @@ static void want_stop(void *unused)
 
 /* ---- what was wrong -------------------------------------------------------------------------- */
 
-static void say_bad(const struct load *load, uint64_t line, const struct weir_error *error)
+static void say_bad(const struct load *load, uint64_t line, enum weir_status status,
+                    const struct weir_error *error)
 {
+    if (cli_json(load->s.args)) {
+        struct weir_error named = *error;
+        (void)error_wrap(&named, status, "%s:%llu", load->reader.source.name,
+                         (unsigned long long)line);
+        (void)cli_fail(load->s.args, status, &named);
+        return;
+    }
     fprintf(stderr, "%sweir: %s:%llu: %s\n", load->progress.shown ? "\r\033[K" : "",
             load->reader.source.name, (unsigned long long)line, error->message);
 }
@@ -51,7 +59,7 @@ static void on_refused(void *arg, uint64_t line, enum weir_status status,
 {
     struct load *load = arg;
     atomic_fetch_add(status == WEIR_UNAVAILABLE ? &load->unprocessed : &load->bad, 1);
-    say_bad(load, line, error);
+    say_bad(load, line, status, error);
 }
 
 static bool is_of_one_item(enum weir_status status)
@@ -83,7 +91,7 @@ static enum weir_status load_item(struct load *load)
     if (is_of_one_item(status)) {
         load->bad_read++;
         atomic_fetch_add(&load->bad, 1);
-        say_bad(load, load->reader.line, &err);
+        say_bad(load, load->reader.line, status, &err);
         return WEIR_OK;
     }
     if (status != WEIR_OK) {

@@ -77,10 +77,20 @@ enum weir_status outfile_finish(struct outfile *out, struct weir_error *err)
     return WEIR_OK;
 }
 
+const char *outfile_part(const struct outfile *out)
+{
+    struct stat about;
+    return out->part != NULL && stat(out->part, &about) == 0 && about.st_size > 0 ? out->part
+                                                                                  : NULL;
+}
+
 void outfile_close(struct outfile *out)
 {
     if (out->file != NULL && out->file != stdout) {
         (void)fclose(out->file);
+        if (out->part != NULL && outfile_part(out) == NULL) {
+            (void)unlink(out->part);
+        }
     }
     free(out->part);
 }

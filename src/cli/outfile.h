@@ -22,7 +22,10 @@ enum weir_status outfile_write(struct outfile *out, const void *text, size_t len
                                struct weir_error *err);
 /* Flushes, syncs and renames. */
 enum weir_status outfile_finish(struct outfile *out, struct weir_error *err);
-/* Closes; what was not finished stays under its .part name. Accepts a zeroed one. */
+/* The name under which an unfinished file has something; NULL: nothing is there. */
+const char *outfile_part(const struct outfile *out);
+/* Closes; what was not finished stays under its .part name, if it is anything. Accepts a zeroed
+ * one. */
 void outfile_close(struct outfile *out);
 
 #endif

@@ -3,10 +3,10 @@
 /* What a person is told of a running relay. */
 
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "cli/patience.h"
 #include "cli/relay_setup.h"
 
 #define WATCH_MS 250
@@ -33,16 +33,6 @@ static void print_progress(const struct weir_relay_status *s)
     fflush(stderr);
 }
 
-static bool wait_over(struct relay_watch *watch)
-{
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += WATCH_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    return sem_timedwait(&watch->over, &until) == 0;
-}
-
 static void *watch_relay(void *arg)
 {
     struct relay_watch *watch = arg;
@@ -50,7 +40,7 @@ static void *watch_relay(void *arg)
     bool over = false;
     while (!over) {
         struct weir_relay_status status;
-        over = wait_over(watch);
+        over = patience_wait(&watch->over, WATCH_MS);
         weir_relay_read_status(watch->relay, &status);
         bool is_down = status.sink_down != 0;
         if (is_down != was_down) {

@@ -31,7 +31,7 @@ enum weir_status source_open(struct source *s, const char *path, const atomic_bo
         return error_set(err, WEIR_INVALID_ARGUMENT, "%s: %s", path, strerror(errno));
     }
     if (fstat(s->fd, &about) == 0 && S_ISDIR(about.st_mode)) {
-        return error_set(err, WEIR_INVALID_ARGUMENT, "%s is a folder", path);
+        return error_set(err, WEIR_INVALID_ARGUMENT, "%s is a folder", s->name);
     }
     if (fstat(s->fd, &about) == 0 && S_ISREG(about.st_mode)) {
         s->size = (uint64_t)about.st_size;

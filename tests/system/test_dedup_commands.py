@@ -216,6 +216,21 @@ def test_run_runs_once_and_completes(store, run, tmp_path):
     assert run("check", "w", "m", code=4)
 
 
+def test_run_says_as_asked_that_it_did_not_run(store, run):
+    assert execute(store, "true").returncode == 0
+    assert execute(store, "true", options=["-q"]).stderr == b""
+    assert json.loads(execute(store, "true", options=["-o", "json"]).stderr) == {
+        "outcome": "completed"}
+    run("forget", "w", "m")
+    claim(run)
+    held = execute(store, "true", options=["-o", "json"])
+    assert held.returncode == 75 and json.loads(held.stderr) == {"outcome": "in-progress"}
+    run("forget", "w", "m")
+    failed = execute(store, "/no/such/command", options=["-o", "json"])
+    assert failed.returncode == 127
+    assert "/no/such/command: " in json.loads(failed.stderr)["error"]["message"]
+
+
 def test_run_gives_a_message_back_whose_command_failed(store):
     assert execute(store, "sh", "-c", "exit 7").returncode == 7
     assert execute(store, "sh", "-c", "kill -KILL $$").returncode == 128 + 9

@@ -68,6 +68,12 @@ def test_dev_runs_every_relay_and_keeps_its_data(dev, tmp_path):
         assert running.wait() == 0, running.log
 
 
+def test_with_a_json_log_there_is_nothing_else_on_stderr(dev):
+    running = dev("--memory", "--port", "0", "--log-format", "json")
+    assert running.stop() == 0
+    assert [json.loads(line)["message"] for line in running.log.splitlines()][-1] == "stopping"
+
+
 def test_dev_works_without_a_configuration(dev, tmp_path):
     running = dev("--memory", "--port", "0")
     assert support.Api(running.port).call("ListTables") == {"TableNames": []}

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import support
+import terminal
 
 COMMANDS = [line[len("## weir "):] for line in support.weir("help", "--markdown").stdout.decode()
             .splitlines() if line.startswith("## weir ")]
@@ -304,6 +305,40 @@ def test_a_reader_that_goes_away_ends_a_command_quietly(serve):
             capture_output=True, timeout=60, env=support.environment())
         assert done.stderr == b"", words
         assert len(done.stdout.splitlines()) == 2, (words, done.stdout)
+
+
+def test_a_failure_stays_one_when_nobody_reads_the_result(tmp_path):
+    done = subprocess.run("'%s' table ls --endpoint-url file:%s | exec <&-; echo ${PIPESTATUS[0]}" % (
+        support.PROGRAM, tmp_path / "no" / "such" / "data"), shell=True, executable="/bin/bash",
+        capture_output=True, timeout=60, env=support.environment())
+    assert done.stdout == b"1\n" and b"No such file or directory" in done.stderr, done
+
+
+@pytest.mark.parametrize("words", [["table", "ls", "--region", "r-1"], ["relay", "run"]])
+def test_a_configuration_that_cannot_be_read_is_code_78(tmp_path, words):
+    done = support.weir(*words, "--config", str(tmp_path), cwd=tmp_path)
+    assert done.returncode == 78 and b": Is a directory" in done.stderr
+
+
+# ---- waiting ----
+
+
+TRYING = b"the service cannot be reached; trying again"
+
+
+@pytest.mark.parametrize("option, told", [("--no-progress", True), ("--quiet", False)])
+def test_on_a_terminal_a_command_says_what_it_waits_for(option, told):
+    nobody = "http://127.0.0.1:%d" % support.free_port()
+    waiting = terminal.Terminal([support.PROGRAM, "table", "ls", option, "--endpoint-url", nobody])
+    assert waiting.end() == 69
+    assert waiting.shown.count(TRYING) == told
+
+
+def test_without_a_terminal_only_verbose_says_what_it_waits_for():
+    nobody = "http://127.0.0.1:%d" % support.free_port()
+    assert b"trying again" not in support.weir("table", "ls", "--endpoint-url", nobody).stderr
+    told = support.weir("table", "ls", "-v", "--endpoint-url", nobody).stderr
+    assert told.count(b'debug trying again reason="the service cannot be reached"') == 1
 
 
 @pytest.mark.parametrize("words", [["table", "ls"], ["help"], ["version"], ["item", "scan", "orders"]])

@@ -232,6 +232,7 @@ def test_what_the_service_refuses_is_skipped_alone(on_shared):
     (["export", "T", "-", "--columns", "a"], b"", 64, "--columns is for --format csv"),
     (["export", "T", "-", "-f", "csv", "--columns", "a,,b"], b"", 64, "--columns"),
     (["export", "T", "-", "-f", "csv", "--columns", "a,a"], b"", 64, "there twice"),
+    (["export", "T", "out.csv", "--columns", ""], b"", 64, '--columns is ""'),
     (["export", "T", "no/such/folder"], b"", 1, "no/such/folder.part cannot be opened"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_wrong_use_is_refused(on_shared, words, stdin, code, text):
@@ -392,6 +393,39 @@ def test_memory_is_bounded(shared, on_shared, tmp_path):
         assert child.returncode == 0
         assert usage.ru_maxrss < 192 * 1024, words
     assert (tmp_path / "out.jsonl").stat().st_size == (tmp_path / "items.jsonl").stat().st_size
+
+
+def test_a_column_that_no_item_has_is_named(on_shared, tmp_path):
+    name = table(on_shared)
+    good(on_shared("item", "put", name, '{"pk":"a","sk":1}'))
+    done = on_shared("export", name, "out.csv", "--columns", "pk,skk", "-q")
+    assert done.returncode == 0
+    assert done.stderr == b"weir: column skk is empty: no item has that attribute\n"
+
+
+def test_an_export_that_did_not_begin_leaves_no_file(on_shared, tmp_path):
+    name = table(on_shared)
+    assert on_shared("export", name, "out.csv", "--columns", "a,,b").returncode == 64
+    assert [path.name for path in tmp_path.glob("out*")] == []
+
+
+def test_what_is_wrong_is_json_where_asked(on_shared):
+    name = table(on_shared)
+    done = on_shared("import", name, "-", "-o", "json", "--on-error", "skip",
+                     stdin=b'{"pk":"a","sk":1}\n{"pk":"a"}\n[]\n')
+    assert done.returncode == 1
+    first, second, summary = map(json.loads, done.stderr.decode().splitlines())
+    assert first["error"]["message"] == 'stdin:2: the key attribute "sk" is missing'
+    assert second["error"]["message"].startswith("stdin:3: ")
+    assert (summary["written"], summary["bad"]) == (1, 2)
+
+
+def test_standard_input_is_named_when_it_is_a_folder(on_shared, shared):
+    name = table(on_shared)
+    done = subprocess.run([support.PROGRAM, "import", name, "-", "--endpoint-url", shared.endpoint],
+                          stdin=os.open("/", os.O_RDONLY), capture_output=True, timeout=60,
+                          env=support.environment())
+    assert (done.returncode, done.stderr) == (64, b"weir: stdin is a folder\n")
 
 
 # ---- a service that fails ----

@@ -3,6 +3,8 @@
 import http.server
 import json
 import re
+import signal
+import subprocess
 import threading
 
 import pytest
@@ -122,6 +124,9 @@ def test_a_table_is_created_from_json(run, tmp_path):
     (["a-table", "--json", "missing.json"], 64, "missing.json: No such file or directory"),
     (["a-table", "--json", "-"], 65, "-: "),
     (["a-table", "--json", "-", "--key", "pk:S"], 64, "--json tells all of the table"),
+    (["a-table", "--json", "-", "--sort", "sk:S"], 64, "--sort has no place beside it"),
+    (["a-table", "--json", "-", "--local-index", "i=a:S"], 64, "--local-index has no place"),
+    (["a-table", "--json", "-", "--billing", "5,5"], 64, "--billing has no place beside it"),
     (["ab", "--key", "pk:S"], 65, "at least 3 characters"),
     (["a-table", "--key", "pk:S", "--timeout", "soon"], 64, '--timeout is "soon"'),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
@@ -135,9 +140,9 @@ def test_the_name_must_be_one(on_shared):
             64, "the table is other on the command line and from-json in the JSON")
 
 
-def test_creating_what_is_there_fails(run):
+def test_creating_what_is_there_is_code_4(run):
     good(run("table", "create", "twice", "--key", "pk:S"))
-    refused(run("table", "create", "twice", "--key", "pk:S"), 1, "ResourceInUseException")
+    refused(run("table", "create", "twice", "--key", "pk:S"), 4, "ResourceInUseException")
 
 
 def test_ls_is_aligned_and_empty_without_tables(run):
@@ -253,6 +258,32 @@ def test_truncate_anew_keeps_what_the_table_is(run, more):
             index.pop("IndexSizeBytes", None)
             index.pop("ItemCount", None)
     assert before == after
+
+
+def test_a_table_that_is_not_created_anew_is_told_to_be_gone(serve):
+    server = serve("--faults", "CreateTable:500@2-", memory=True)
+    support.create_table(support.Api(server.port), "half")
+    done = support.weir("table", "truncate", "half", "--recreate", "--yes", "-o", "json",
+                        "--endpoint-url", server.endpoint,
+                        env=support.environment(AWS_MAX_ATTEMPTS="1"))
+    assert done.returncode == 1
+    error = json.loads(done.stderr)["error"]
+    assert "table half was deleted and is not created anew: " in error["message"]
+    assert error["outcome"] == "unknown"
+
+
+def test_ctrl_c_between_deletion_and_creation_leaves_no_half(serve):
+    server = serve("--faults", "DeleteTable:delay=1s", memory=True)
+    api = support.Api(server.port)
+    support.create_table(api, "whole")
+    api.call("PutItem", TableName="whole", Item={"pk": {"S": "a"}})
+    child = subprocess.Popen([support.PROGRAM, "table", "truncate", "whole", "--recreate", "--yes",
+                              "--endpoint-url", server.endpoint], env=support.environment())
+    support.wait_until(lambda: api.call("ListTables")["TableNames"] == [] or child.poll() is not None,
+                       "the deletion")
+    child.send_signal(signal.SIGINT)
+    assert child.wait(30) == 0
+    assert api.call("ListTables")["TableNames"] == ["whole"] and support.scan(api, "whole") == []
 
 
 class Secretive(http.server.BaseHTTPRequestHandler):

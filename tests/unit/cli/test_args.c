@@ -231,6 +231,13 @@ static void durations_are_checked(void **state)
         assert_int_equal(ms, cases[i].good ? cases[i].ms : -7);
     }
     int64_t ms = 0;
+    struct weir_error err = {0};
+    assert_int_equal(parse("version", "--request-timeout", "soon", NULL), 0);
+    (void)cli_get_duration(&args, "request-timeout", 0, 5400000, 5, &ms, &err);
+    assert_non_null(
+        strstr(err.message, "\"soon\": a time (250ms, 10s, 5m, 2h, 7d) from 0s to 90m"));
+    (void)cli_get_duration(&args, "request-timeout", 1, 86400000, 5, &ms, &err);
+    assert_non_null(strstr(err.message, " from 1ms to 1d"));
     assert_int_equal(parse("version", NULL), 0);
     assert_int_equal(cli_get_duration(&args, "request-timeout", 1, 9, 5, &ms, NULL), WEIR_OK);
     assert_int_equal(ms, 5);

@@ -501,7 +501,7 @@ static void a_file_that_cannot_be_read_is_told_from_a_missing_one(void **state)
     assert_int_equal(config_load(file.arena, "/tmp/no-such-weir.yaml", &config, &err),
                      WEIR_NOT_FOUND);
     assert_non_null(strstr(err.message, "/tmp/no-such-weir.yaml: No such file"));
-    assert_int_equal(config_load(file.arena, "/tmp", &config, &err), WEIR_IO);
+    assert_int_equal(config_load(file.arena, "/tmp", &config, &err), WEIR_CONFIG);
     assert_non_null(strstr(err.message, "/tmp: Is a directory"));
     assert_null(config);
 }
