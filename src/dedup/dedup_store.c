@@ -469,7 +469,7 @@ enum weir_status weir_dedup_forget(struct weir_dedup *dedup, const struct weir_d
                                    struct weir_error *err)
 {
     struct dedup_call call;
-    struct dedup_row row;
+    struct dedup_row row = {0};
     struct weir_error error = {0};
     enum weir_status status = dedup_call_begin(dedup, id, &call, &error);
     if (status == WEIR_OK) {
