@@ -274,11 +274,12 @@ struct chunk {
     uint32_t places[LIMIT_BATCH_WRITE_ITEMS];
     struct weir_value *rows[LIMIT_BATCH_WRITE_ITEMS];
     uint32_t count;
+    bool unknown; /* an attempt whose answer was lost may have written any of it */
 };
 
 static void fill(struct many *many, struct arena *a, struct chunk *chunk)
 {
-    chunk->count = 0;
+    *chunk = (struct chunk){.count = 0};
     while (chunk->count < LIMIT_BATCH_WRITE_ITEMS) {
         uint32_t place = take_ready(many);
         struct weir_error error = {0};
@@ -349,7 +350,7 @@ static bool is_left(const struct outbox_layout *layout, struct arena *a,
 static void take_written(struct many *many, struct arena *a, const struct weir_value *response,
                          struct chunk *chunk)
 {
-    struct chunk left = {.count = 0};
+    struct chunk left = {.unknown = chunk->unknown};
     struct weir_capacity capacity = {0};
     bool is_kept[LIMIT_BATCH_WRITE_ITEMS];
     for (uint32_t i = 0; i < chunk->count; i++) {
@@ -370,15 +371,6 @@ static void take_written(struct many *many, struct arena *a, const struct weir_v
     *chunk = left;
 }
 
-static void fail_chunk(struct many *many, struct chunk *chunk, enum weir_status status,
-                       const struct weir_error *error)
-{
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        settle(many, chunk->places[i], status, error);
-    }
-    chunk->count = 0;
-}
-
 static void pause_before(struct many *many, unsigned attempt)
 {
     struct weir_env *env = client_env(many->outbox->client);
@@ -387,31 +379,52 @@ static void pause_before(struct many *many, unsigned attempt)
     env_sleep_ms(env, pause / 2 + env_random_below(env, pause / 2 + 1));
 }
 
+/* One call for what is left of the chunk. */
+static enum weir_status write_once(struct many *many, struct arena *a, struct chunk *chunk,
+                                   struct weir_error *error)
+{
+    struct client_request call = {.operation = "BatchWriteItem",
+                                  .document = batch_request(many, a, chunk),
+                                  .arena = a,
+                                  .max_attempts = many->outbox->max_attempts};
+    if (call.document == NULL) {
+        return outbox_no_memory(error);
+    }
+    enum weir_status status = client_run(many->outbox->client, &call);
+    chunk->unknown |= call.unknown;
+    if (status == WEIR_OK) {
+        take_written(many, a, call.response, chunk);
+    } else {
+        *error = call.error;
+    }
+    return status;
+}
+
 /* The chunk's rows are in `rows`; each attempt has an arena of its own. */
 static void write_chunk(struct many *many, struct arena *attempt_arena, struct chunk *chunk)
 {
     struct weir_error error = {0};
+    enum weir_status status = WEIR_OK;
     for (unsigned attempt = 0; chunk->count > 0 && attempt < UNPROCESSED_ATTEMPTS; attempt++) {
-        struct weir_value *response = NULL;
         if (attempt > 0) {
             pause_before(many, attempt);
         }
         arena_reset(attempt_arena);
-        struct weir_value *request = batch_request(many, attempt_arena, chunk);
-        enum weir_status status = request == NULL
-                                      ? outbox_no_memory(&error)
-                                      : outbox_call(many->outbox, "BatchWriteItem", request,
-                                                    attempt_arena, &response, NULL, &error);
+        status = write_once(many, attempt_arena, chunk, &error);
         if (status != WEIR_OK) {
-            fail_chunk(many, chunk, status, &error);
-            return;
+            break;
         }
-        take_written(many, attempt_arena, response, chunk);
     }
     for (uint32_t i = 0; i < chunk->count; i++) {
-        (void)error_set(&error, WEIR_THROTTLED, "message %s is still unprocessed after %d attempts",
-                        many->results[chunk->places[i]].id, UNPROCESSED_ATTEMPTS);
-        settle(many, chunk->places[i], WEIR_THROTTLED, &error);
+        uint32_t place = chunk->places[i];
+        enum weir_status own = status;
+        if (status == WEIR_OK) {
+            own = error_set(&error, WEIR_THROTTLED,
+                            "message %s is still unprocessed after %d attempts",
+                            many->results[place].id, UNPROCESSED_ATTEMPTS);
+        }
+        error.outcome = chunk->unknown ? WEIR_OUTCOME_UNKNOWN : error.outcome;
+        settle(many, place, own, &error);
     }
 }
 
