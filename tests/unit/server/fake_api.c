@@ -87,8 +87,7 @@ static enum api_progress echo(struct api_call *call)
 
 static enum api_progress long_answer(struct api_call *call)
 {
-    const struct weir_value *length = value_get(call->request, "Length");
-    size_t len = length == NULL ? 0 : strtoul((const char *)length->u.bytes.ptr, NULL, 10);
+    size_t len = (size_t)value_get_int(call->request, "Length");
     uint8_t *text = arena_alloc(call->arena, len);
     for (size_t i = 0; i < len; i++) {
         text[i] = (uint8_t)('a' + i % 26);
