@@ -247,12 +247,6 @@ static struct engine_request *request_of(struct mail *mail)
     return (struct engine_request *)((char *)mail - offsetof(struct engine_request, mail));
 }
 
-static const struct engine_request *const_request_of(const struct mail *mail)
-{
-    return (const struct engine_request *)((const char *)mail -
-                                           offsetof(struct engine_request, mail));
-}
-
 static void execute(struct engine *engine, struct engine_request *request)
 {
     switch (request->kind) {
@@ -295,18 +289,18 @@ static void prefetch(const void *from, size_t len)
 
 /* Requests come from another core's caches. While one executes, the bytes of the next are on their
  * way, the operation of the one behind it that says where these are, and the one behind that. */
-static void prefetch_requests(const struct mail *next)
+static void prefetch_requests(struct mail *next)
 {
     if (next == NULL) {
         return;
     }
-    const struct engine_request *request = const_request_of(next);
+    const struct engine_request *request = request_of(next);
     if (request->op_count > 0) {
         prefetch(request->ops->row_key.ptr, request->ops->row_key.len);
         prefetch(request->ops->encoded.ptr, request->ops->encoded.len);
     }
     if (next->next != NULL) {
-        prefetch(const_request_of(next->next)->ops, sizeof(*request->ops));
+        prefetch(request_of(next->next)->ops, sizeof(*request->ops));
         prefetch(next->next->next, offsetof(struct engine_request, token));
     }
 }
